@@ -1,0 +1,252 @@
+/**
+ * Everything the broker needs from outside: time, chance, the vault, the authorization servers, a way to reach the
+ * person, the record of what happened. The rule: the domain reaches the world through these interfaces only, so a host
+ * with another vault, another browser or another clock changes no line of it.
+ */
+import type { Account, AccessRequest, ActivityEntry, Client, Grant, ProviderSummary, VaultState } from '../contract/model.ts'
+import type { BrokerError } from '../contract/errors.ts'
+import type { Finding, KeySlotKind } from '../contract/window-api.ts'
+import type { Secret } from './secret.ts'
+
+export interface Clock {
+  /** Milliseconds since the epoch; may jump. */
+  now(): number
+  /** Milliseconds since some fixed moment; never goes back. */
+  monotonic(): number
+  /** Runs `task` once after `delay` milliseconds, any size (the port clamps: a Node timer of 2^31 ms fires at once). */
+  after(delay: number, task: () => void): Cancel
+}
+
+export type Cancel = () => void
+
+export interface Randomness {
+  bytes(length: number): Uint8Array
+}
+
+/** Allow-listed, structured; values are ids, codes, counts and sentences of our own. */
+export type Log = (level: 'debug' | 'info' | 'warn' | 'error', event: string, fields?: Readonly<Record<string, string | number | boolean>>) => void
+
+/** What the vault keeps in the clear about an account. */
+export interface AccountRecord extends Omit<Account, 'state' | 'token'> {
+  /** What is known durably; the rest of `AccountState` is of the moment. */
+  readonly standing: 'connected' | 'needs-sign-in' | 'misconfigured'
+}
+
+export interface ClientRecord extends Client {
+  /** SHA-256 of the client token, base64url. */
+  readonly token_hash: string
+  /** Ed25519, raw, base64url. */
+  readonly public_key?: string
+}
+
+/** An access token as held; `expires_at` and `obtained_at` in seconds since the epoch. */
+export interface AccessToken {
+  readonly value: Secret
+  readonly token_type: string
+  readonly scope: string
+  readonly obtained_at: number
+  readonly expires_at: number | null
+}
+
+/**
+ * Where this account's secrets may be sent, frozen when it was linked and sealed together with them, so that no later
+ * edit of a definition or a database row redirects a refresh token (R1).
+ */
+export interface Connection {
+  readonly provider: string
+  readonly issuer: string
+  readonly token_endpoint: string
+  readonly revocation_endpoint?: string
+  readonly userinfo_endpoint?: string
+  readonly client_id: string
+  readonly client_secret?: Secret
+  readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post'
+  /** Plain http was allowed because every endpoint is on loopback. */
+  readonly insecure_loopback: boolean
+  /** What the provider does with refresh tokens; `never` needs no durable write before the answer. */
+  readonly rotation: 'always' | 'maybe' | 'never'
+  /** The provider's own `Authorization` scheme, for example `Bearer ${access_token}`. */
+  readonly authorization_template: string
+  readonly api_base_urls: readonly string[]
+}
+
+/** What is sealed: everything needed to get the next access token, and the current one. */
+export interface GrantMaterial {
+  readonly connection: Connection
+  readonly refresh_token: Secret | null
+  readonly access: AccessToken | null
+}
+
+/** Grant material with the generation it was stored as. A later write must name the generation it replaces. */
+export interface StoredGrant {
+  readonly generation: number
+  readonly material: GrantMaterial
+}
+
+/** A refresh that was about to be sent when the process ended. */
+export interface Intent {
+  readonly account_id: string
+  readonly generation: number
+  /** Seconds since the epoch. */
+  readonly started_at: number
+}
+
+/**
+ * The sealed store. Every write resolves only when it is durable, unless it says otherwise. Faults: `locked`; a full or
+ * broken disk is `StorageFault`, and then the last commit is still in force.
+ */
+export interface Vault {
+  state(): VaultState
+  protection(): KeySlotKind | null
+  notice(): string | undefined
+  /** Throws `locked` when no slot opens, `access_denied` for a wrong passphrase. */
+  unlock(passphrase?: Secret): Promise<void>
+  /** Forgets the data key. */
+  lock(): void
+  close(): void
+
+  accounts(): Promise<readonly AccountRecord[]>
+  /** Rewrites what is in the clear; not durable before it resolves when `lazy`. */
+  saveAccount(record: AccountRecord, options?: { readonly lazy?: boolean }): Promise<void>
+  /** A new sign-in: the record and its material in one commit, as the next generation; ends quarantine and intent. */
+  link(record: AccountRecord, material: GrantMaterial): Promise<StoredGrant>
+  /** The person removed it: record, every generation, intent. */
+  unlink(account_id: string): Promise<void>
+
+  /** The newest generation that verifies, decrypted; `null` when there is none. */
+  grant(account_id: string): Promise<StoredGrant | null>
+  /** R4: durable before the refresh request is sent. */
+  beginRefresh(account_id: string, generation: number): Promise<void>
+  /**
+   * The new material as `generation + 1`, keeping `generation`, dropping what came before, ending the intent: one commit.
+   * Throws `GenerationConflict` when the stored generation is another. `lazy` may become durable later: only for material
+   * whose refresh token did not change.
+   */
+  commitRefresh(account_id: string, generation: number, material: GrantMaterial, options?: { readonly lazy?: boolean }): Promise<StoredGrant>
+  /** The refresh ended without a new generation. */
+  endRefresh(account_id: string): Promise<void>
+  intents(): Promise<readonly Intent[]>
+  /** The provider refused this generation: keep it, never offer it again; the account's standing changes in the same commit. */
+  quarantine(record: AccountRecord, generation: number): Promise<void>
+
+  clients(): Promise<readonly ClientRecord[]>
+  saveClient(record: ClientRecord, options?: { readonly lazy?: boolean }): Promise<void>
+  removeClient(client_id: string): Promise<void>
+  grants(): Promise<readonly Grant[]>
+  saveGrant(grant: Grant): Promise<void>
+  removeGrant(grant_id: string): Promise<void>
+  examine(): Promise<readonly Finding[]>
+}
+
+/** The vault could not write: full disk, I/O error, read-only. Nothing was changed. */
+export class StorageFault extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+    this.name = 'StorageFault'
+  }
+}
+
+/** Somebody stored a newer generation in between. */
+export class GenerationConflict extends Error {
+  constructor() {
+    super('another generation is stored')
+    this.name = 'GenerationConflict'
+  }
+}
+
+export interface SignInPlan {
+  readonly provider: string
+  readonly scope?: string
+  readonly redirect?: 'loopback' | 'paste'
+  readonly client_id?: string
+  readonly client_secret?: Secret
+  readonly params: Readonly<Record<string, string>>
+  /** Milliseconds until we stop waiting for the browser. */
+  readonly timeout: number
+}
+
+export interface Identity {
+  readonly issuer: string
+  readonly subject?: string
+  readonly label?: string
+}
+
+export type SignInOutcome =
+  | { readonly kind: 'signed-in'; readonly material: GrantMaterial; readonly identity: Identity; readonly scope: string; readonly provider_name: string }
+  | { readonly kind: 'refused'; readonly error: BrokerError }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'expired' }
+
+/** A sign-in under way. The redirect listener is open from the moment this exists until `done` resolves. */
+export interface RunningSignIn {
+  readonly provider_name: string
+  readonly authorization_url: string
+  readonly redirect: 'loopback' | 'paste'
+  /** Never rejects. */
+  readonly done: Promise<SignInOutcome>
+  /** A pasted redirect URL; throws `invalid_request` when it is not an answer to this sign-in, which goes on. */
+  submit(url: string): Promise<void>
+  cancel(): void
+}
+
+/** What a refresh can come to. Classes and rules: the error table in docs/refresh.md. */
+export type RefreshOutcome =
+  | { readonly kind: 'refreshed'; readonly access: AccessToken; /** `null`: the provider sent none, keep the old one. */ readonly refresh_token: Secret | null; /** A malformed member was ignored; say so. */ readonly alarm?: string }
+  | { readonly kind: 'offline'; readonly detail: string }
+  | { readonly kind: 'ambiguous'; readonly detail: string }
+  | { readonly kind: 'transient'; readonly detail: string }
+  | { readonly kind: 'throttled'; /** Seconds. */ readonly retry_after: number; readonly detail: string }
+  | { readonly kind: 'final'; readonly detail: string }
+  | { readonly kind: 'client-configuration'; readonly detail: string }
+  | { readonly kind: 'interaction-needed'; readonly detail: string }
+
+/** What a token is wanted for, beyond the account's default (RFC 6749 section 6, RFC 8707, and the usual `audience`). */
+export interface TokenVariant {
+  readonly scope?: string
+  readonly resource?: string
+  readonly audience?: string
+}
+
+export interface RevokeOutcome {
+  readonly kind: 'revoked' | 'unsupported' | 'failed'
+  readonly detail?: string
+}
+
+export interface AuthorizationServers {
+  providers(): Promise<readonly ProviderSummary[]>
+  /** Throws `not_found` for an unknown provider, `invalid_request` for parameters that do not fit, `provider_error` or `temporarily_unavailable` when discovery fails. */
+  startSignIn(plan: SignInPlan): Promise<RunningSignIn>
+  /** Sends the refresh token once, to `connection.token_endpoint` and nowhere else. Never rejects. */
+  refresh(connection: Connection, refresh_token: Secret, variant: TokenVariant): Promise<RefreshOutcome>
+  /** RFC 7009, refresh token first. Never rejects. */
+  revoke(material: GrantMaterial): Promise<RevokeOutcome>
+}
+
+/** The person, as the host can reach them. */
+export interface Person {
+  /** Opens the system browser; `false` when there is none to open. */
+  openBrowser(url: string): Promise<boolean>
+  /** A question waits; show it, never answer it. */
+  questionWaiting(request: AccessRequest): void
+}
+
+export interface ActivityLog {
+  /** Never throws and never waits for the disk. */
+  append(entry: Omit<ActivityEntry, 'id'>): void
+  list(query: { readonly before?: number; readonly after?: number; readonly limit: number }): Promise<readonly ActivityEntry[]>
+}
+
+/** Moments in a refresh at which a test may end the process; production does nothing there. */
+export type FaultPoint = 'beforeSend' | 'afterReceive' | 'beforeCommit' | 'afterCommit'
+export type FaultPoints = (point: FaultPoint) => void
+
+export interface Ports {
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly log: Log
+  readonly vault: Vault
+  readonly servers: AuthorizationServers
+  readonly person: Person
+  readonly activity: ActivityLog
+  readonly faults: FaultPoints
+}

@@ -1,0 +1,3 @@
+console.log('cli', __VERSION__)
+export {}
+declare const __VERSION__: string

@@ -1,0 +1,134 @@
+/**
+ * The things people see: accounts, clients, grants, questions, activity. The rule: no type in this file can hold a token,
+ * a code or a key, so a window that is sent any of them cannot leak one. Times ending in `_at` are seconds since the
+ * epoch; durations are seconds.
+ */
+
+/**
+ * `connected`: tokens can be had. `signing-in`: a sign-in is under way. `offline`: the provider cannot be reached just
+ * now, what is valid is still served. `needs-sign-in`: the provider has ended this session. `unsaved`: a new refresh
+ * token could not be written to disk and lives in memory. `misconfigured`: the provider refuses our client, not the
+ * person. `locked`: the vault is locked.
+ */
+export type AccountState =
+  | 'connected'
+  | 'signing-in'
+  | 'offline'
+  | 'needs-sign-in'
+  | 'unsaved'
+  | 'misconfigured'
+  | 'locked'
+
+/** One sign-in at one provider. */
+export interface Account {
+  readonly id: string
+  readonly provider: string
+  readonly provider_name: string
+  readonly label: string
+  readonly issuer?: string
+  readonly subject?: string
+  readonly state: AccountState
+  /** Why the state is what it is, in one sentence, where there is something to say. */
+  readonly problem?: string
+  /** What the provider granted, space separated (RFC 6749 section 3.3). */
+  readonly scope: string
+  /** Whether a fresh token can be had without the person. */
+  readonly renewable: boolean
+  /** How fresh the current access token is; absent when there is none. */
+  readonly token?: { readonly obtained_at: number; readonly expires_at: number | null; readonly renews_at: number | null }
+  readonly linked_at: number
+  readonly last_used_at?: number
+}
+
+export type ClientKind = 'cli' | 'script' | 'extension' | 'agent'
+
+/** A program that has been paired. */
+export interface Client {
+  readonly id: string
+  readonly name: string
+  readonly kind: ClientKind
+  readonly paired_at: number
+  readonly last_used_at?: number
+}
+
+/** `use`: have the token injected. `read`: be given the token, which includes `use`. */
+export type Right = 'use' | 'read'
+
+/** A consent: this client may, with this account, for these scopes, exercise this right, until then. */
+export interface Grant {
+  readonly id: string
+  readonly client_id: string
+  readonly account_id: string
+  /** Space separated; empty means whatever the account was granted. */
+  readonly scope: string
+  readonly right: Right
+  readonly granted_at: number
+  /** `null`: until revoked. */
+  readonly until: number | null
+  /** Spent by its first use. */
+  readonly once?: boolean
+}
+
+export type RequestKind = 'pair' | 'access' | 'sign-in'
+export type RequestState = 'pending' | 'approved' | 'denied' | 'expired'
+
+/** A question to the person: WHO asks, for WHAT, WHICH account. */
+export interface AccessRequest {
+  readonly id: string
+  readonly kind: RequestKind
+  readonly state: RequestState
+  readonly client: { readonly id?: string; readonly name: string; readonly kind: ClientKind }
+  readonly account?: { readonly id: string; readonly label: string; readonly provider: string; readonly provider_name: string }
+  /** Only what is asked beyond what the client already has. */
+  readonly scope: string
+  readonly right: Right
+  /** The client's own words; unverified. */
+  readonly reason?: string
+  /** The code the asking client displays. Absent on a surface where the person has to type it. */
+  readonly code?: string
+  readonly created_at: number
+  readonly expires_at: number
+  /** How many equal questions are waiting on this one. */
+  readonly waiting: number
+}
+
+export type ActivityAction = 'token' | 'invalidate' | 'refresh' | 'pair' | 'link' | 'unlink' | 'approve' | 'revoke' | 'lock' | 'unlock'
+
+/** One row per request, for its whole life. Ids only; names are resolved when shown. */
+export interface ActivityEntry {
+  readonly id: number
+  readonly at: number
+  readonly action: ActivityAction
+  readonly outcome: string
+  readonly client_id?: string
+  readonly account_id?: string
+  readonly scope?: string
+  readonly detail?: string
+  /** Milliseconds the request took. */
+  readonly took_ms?: number
+}
+
+/** What a sign-in is waiting for, step by step. */
+export interface SignIn {
+  readonly id: string
+  readonly provider: string
+  readonly provider_name: string
+  readonly account_id?: string
+  readonly redirect: 'loopback' | 'paste'
+  readonly state: 'waiting' | 'finishing' | 'done' | 'failed' | 'cancelled'
+  /** The authorization URL, for "open again" and "copy link"; it holds no secret of ours (RFC 6749 section 4.1.1). */
+  readonly authorization_url: string
+  /** Seconds since the epoch at which we stop waiting. */
+  readonly expires_at: number
+  readonly error?: { readonly code: string; readonly description: string }
+}
+
+export interface ProviderSummary {
+  readonly id: string
+  readonly name: string
+  readonly documentation?: string
+  readonly variables: readonly { readonly name: string; readonly title: string; readonly example?: string; readonly default?: string; readonly required: boolean; readonly secret: boolean }[]
+  readonly scopes: readonly string[]
+}
+
+export type VaultState = 'unlocked' | 'locked' | 'read-only' | 'damaged'

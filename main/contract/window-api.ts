@@ -1,0 +1,134 @@
+/**
+ * What OUR OWN surfaces may ask: the desktop window, the console, the command line's managing commands (over the control
+ * socket). The rule: everything a person decides is here and nowhere else, and no answer holds a token.
+ */
+import { anyText, boolean, type Calls, integer, nothing, object, oneOf, optional, record, text } from './parse.ts'
+import type { Account, AccessRequest, ActivityEntry, Client, Grant, ProviderSummary, Right, SignIn, VaultState } from './model.ts'
+
+/** `window` and `console` show the code to compare; on a `terminal` the person types the code the client displays. */
+export type Surface = 'window' | 'console' | 'terminal'
+
+export type KeySlotKind = 'safe-storage' | 'os-keyring' | 'passphrase' | 'key-file'
+
+/** Everything a surface shows, whole, pushed on every change. */
+export interface Snapshot {
+  readonly version: string
+  readonly surface: Surface
+  readonly host: 'desktop' | 'daemon'
+  readonly home: string
+  readonly vault: {
+    readonly state: VaultState
+    /** How the data key is kept; `key-file` is permanently shown as the weak choice it is. */
+    readonly protection: KeySlotKind | null
+    /** What needs saying about the vault: restored from a backup, read-only because of a newer format. */
+    readonly notice?: string
+  }
+  readonly accounts: readonly Account[]
+  readonly clients: readonly Client[]
+  readonly grants: readonly Grant[]
+  readonly requests: readonly AccessRequest[]
+  readonly sign_ins: readonly SignIn[]
+  readonly providers: readonly ProviderSummary[]
+  /** Where another surface can be opened, when there is one. */
+  readonly http_url?: string
+}
+
+export interface LinkRequest {
+  readonly provider: string
+  readonly scope?: string
+  readonly redirect?: 'loopback' | 'paste'
+  readonly client_id?: string
+  readonly client_secret?: string
+  /** Values for the provider's variables (`issuer`, `tenant`, ...). */
+  readonly params?: Readonly<Record<string, string>>
+  readonly label?: string
+  /** Sign this account in again instead of adding one. */
+  readonly account?: string
+  /** Whether the host opens the browser; a terminal opens its own. */
+  readonly open_browser?: boolean
+}
+
+export type Duration = 'once' | '1h' | '8h' | 'always'
+
+export interface UnlinkReport {
+  readonly account_id: string
+  /** What became of the tokens at the provider (RFC 7009). */
+  readonly remote: 'revoked' | 'kept' | 'unsupported' | 'failed'
+  readonly detail?: string
+}
+
+export interface WindowApi {
+  snapshot(): Promise<Snapshot>
+  link(request: LinkRequest): Promise<SignIn>
+  /** Waits at most `timeout` seconds for a sign-in to end. */
+  awaitSignIn(request: { readonly id: string; readonly timeout: number }): Promise<{ readonly sign_in: SignIn; readonly account?: Account }>
+  /** The pasted redirect URL. */
+  submitRedirect(request: { readonly id: string; readonly url: string }): Promise<SignIn>
+  cancelSignIn(request: { readonly id: string }): Promise<SignIn>
+  unlink(request: { readonly account: string; readonly keep_remote?: boolean }): Promise<UnlinkReport>
+  rename(request: { readonly account: string; readonly label: string }): Promise<Account>
+  /** Ask the provider again now instead of at the next retry. */
+  retry(request: { readonly account: string }): Promise<Account>
+  approve(request: { readonly id: string; readonly code?: string; readonly for?: Duration; readonly right?: Right; readonly account?: string }): Promise<AccessRequest>
+  deny(request: { readonly id: string }): Promise<AccessRequest>
+  revokeClient(request: { readonly client: string }): Promise<Client>
+  revokeGrant(request: { readonly id: string }): Promise<Grant>
+  /** Newest first; `before` is the id of the oldest row already shown, `after` of the newest. */
+  activity(request: { readonly before?: number; readonly after?: number; readonly limit?: number }): Promise<{ readonly entries: readonly ActivityEntry[] }>
+  lock(): Promise<Snapshot>
+  unlock(request: { readonly passphrase?: string }): Promise<Snapshot>
+  /** Findings of a self-examination, worst first. */
+  doctor(): Promise<{ readonly findings: readonly Finding[] }>
+}
+
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'error'
+  readonly subject: string
+  readonly message: string
+  readonly mend?: string
+}
+
+const id = text(64)
+const account = text(256)
+
+export const windowCalls: Calls<WindowApi> = {
+  snapshot: nothing,
+  link: object({
+    provider: text(64),
+    scope: optional(text(4096)),
+    redirect: optional(oneOf('loopback', 'paste')),
+    client_id: optional(text(512)),
+    client_secret: optional(text(4096)),
+    params: optional(record(text(2048), 32)),
+    label: optional(text(256)),
+    account: optional(account),
+    open_browser: optional(boolean),
+  }),
+  awaitSignIn: object({ id, timeout: integer(0, 600) }),
+  submitRedirect: object({ id, url: anyText(16_384) }),
+  cancelSignIn: object({ id }),
+  unlink: object({ account, keep_remote: optional(boolean) }),
+  rename: object({ account, label: text(256) }),
+  retry: object({ account }),
+  approve: object({
+    id,
+    code: optional(text(16)),
+    for: optional(oneOf('once', '1h', '8h', 'always')),
+    right: optional(oneOf('use', 'read')),
+    account: optional(account),
+  }),
+  deny: object({ id }),
+  revokeClient: object({ client: text(64) }),
+  revokeGrant: object({ id }),
+  activity: object({ before: optional(integer(0, Number.MAX_SAFE_INTEGER)), after: optional(integer(0, Number.MAX_SAFE_INTEGER)), limit: optional(integer(1, 1000)) }),
+  lock: nothing,
+  unlock: object({ passphrase: optional(anyText(1024)) }),
+  doctor: nothing,
+}
+
+/** The wire on the control socket and the console: `POST {windowPath}/{method}`, and snapshots as server-sent events. */
+export const windowPath = '/v1/window'
+export const windowEventsPath = '/v1/window/events'
+
+/** The envelope that survives every transport (Electron's IPC drops an error's own members). */
+export type WindowResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: import('./errors.ts').ErrorBody }

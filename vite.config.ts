@@ -1,0 +1,54 @@
+/**
+ * How every program is built: one self-contained CommonJS file for the command line (a module graph costs it more than
+ * its work does), one for the daemon with what it rarely needs beside it, and the renderer as static files.
+ */
+import { resolve } from 'node:path'
+import react from '@vitejs/plugin-react'
+import { defineConfig, type EnvironmentOptions } from 'vite'
+import { readFileSync } from 'node:fs'
+
+const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, 'package.json'), 'utf8')) as { version: string }
+
+/** A Node program; `lazy` keeps dynamic imports as files of their own. */
+function program(entry: string, name: string, lazy: boolean): EnvironmentOptions {
+  return {
+    consumer: 'server',
+    define: { __VERSION__: JSON.stringify(version) },
+    resolve: { noExternal: true, external: ['@napi-rs/keyring'], conditions: ['node'], builtins: [/^node:/u] },
+    build: {
+      ssr: true,
+      outDir: resolve(import.meta.dirname, 'dist'),
+      emptyOutDir: false,
+      copyPublicDir: false,
+      target: 'node24',
+      minify: true,
+      rolldownOptions: {
+        input: { [name]: resolve(import.meta.dirname, entry) },
+        output: {
+          format: 'cjs',
+          entryFileNames: '[name].cjs',
+          chunkFileNames: `${name}-[name].cjs`,
+          codeSplitting: lazy,
+        },
+      },
+    },
+  }
+}
+
+export default defineConfig({
+  root: resolve(import.meta.dirname, 'renderer'),
+  base: './',
+  plugins: [react()],
+  environments: {
+    client: {
+      build: { outDir: resolve(import.meta.dirname, 'dist/renderer'), emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+    },
+    cli: program('main/cli/index.ts', 'cli', false),
+    daemon: program('main/daemon/index.ts', 'daemon', true),
+  },
+  builder: {
+    async buildApp(builder) {
+      await Promise.all(Object.values(builder.environments).map((environment) => builder.build(environment)))
+    },
+  },
+})
