@@ -5,7 +5,10 @@
 import { contextBridge, ipcRenderer } from 'electron'
 import { windowCalls, windowEventsPath, windowPath } from '../main/contract/window-api.ts'
 
-const calls = Object.keys(windowCalls).map((name) => [name, (argument?: unknown): Promise<unknown> => ipcRenderer.invoke(`${windowPath}/${name}`, argument)])
+const calls = Object.keys(windowCalls).map((name) => [
+  name,
+  (argument?: unknown): Promise<unknown> => ipcRenderer.invoke(`${windowPath}/${name}`, argument),
+])
 
 contextBridge.exposeInMainWorld('valetkey', {
   ...Object.fromEntries(calls),

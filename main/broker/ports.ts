@@ -3,7 +3,15 @@
  * person, the record of what happened. The rule: the domain reaches the world through these interfaces only, so a host
  * with another vault, another browser or another clock changes no line of it.
  */
-import type { Account, AccessRequest, ActivityEntry, Client, Grant, ProviderSummary, VaultState } from '../contract/model.ts'
+import type {
+  Account,
+  AccessRequest,
+  ActivityEntry,
+  Client,
+  Grant,
+  ProviderSummary,
+  VaultState,
+} from '../contract/model.ts'
 import type { BrokerError } from '../contract/errors.ts'
 import type { Finding, KeySlotKind } from '../contract/window-api.ts'
 import type { Secret } from './secret.ts'
@@ -24,7 +32,11 @@ export interface Randomness {
 }
 
 /** Allow-listed, structured; values are ids, codes, counts and sentences of our own. */
-export type Log = (level: 'debug' | 'info' | 'warn' | 'error', event: string, fields?: Readonly<Record<string, string | number | boolean>>) => void
+export type Log = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  event: string,
+  fields?: Readonly<Record<string, string | number | boolean>>,
+) => void
 
 /** What the vault keeps in the clear about an account. */
 export interface AccountRecord extends Omit<Account, 'state' | 'token'> {
@@ -68,6 +80,9 @@ export interface Connection {
   /** The provider's own `Authorization` scheme, for example `Bearer ${access_token}`. */
   readonly authorization_template: string
   readonly api_base_urls: readonly string[]
+  /** The provider's variables as they were given (`issuer`, `tenant`, ...), and the scope asked for: to sign in again alike. */
+  readonly params: Readonly<Record<string, string>>
+  readonly requested_scope: string
 }
 
 /** What is sealed: everything needed to get the next access token, and the current one. */
@@ -113,7 +128,10 @@ export interface Vault {
   /** The person removed it: record, every generation, intent. */
   unlink(account_id: string): Promise<void>
 
-  /** The newest generation that verifies, decrypted; `null` when there is none. */
+  /**
+   * The newest generation that verifies, decrypted; `null` when there is none. Of a quarantined generation the connection
+   * is answered, to sign in again alike, and no token: `refresh_token` and `access` are `null`.
+   */
   grant(account_id: string): Promise<StoredGrant | null>
   /** R4: durable before the refresh request is sent. */
   beginRefresh(account_id: string, generation: number): Promise<void>
@@ -122,7 +140,12 @@ export interface Vault {
    * Throws `GenerationConflict` when the stored generation is another. `lazy` may become durable later: only for material
    * whose refresh token did not change.
    */
-  commitRefresh(account_id: string, generation: number, material: GrantMaterial, options?: { readonly lazy?: boolean }): Promise<StoredGrant>
+  commitRefresh(
+    account_id: string,
+    generation: number,
+    material: GrantMaterial,
+    options?: { readonly lazy?: boolean },
+  ): Promise<StoredGrant>
   /** The refresh ended without a new generation. */
   endRefresh(account_id: string): Promise<void>
   intents(): Promise<readonly Intent[]>
@@ -172,7 +195,13 @@ export interface Identity {
 }
 
 export type SignInOutcome =
-  | { readonly kind: 'signed-in'; readonly material: GrantMaterial; readonly identity: Identity; readonly scope: string; readonly provider_name: string }
+  | {
+      readonly kind: 'signed-in'
+      readonly material: GrantMaterial
+      readonly identity: Identity
+      readonly scope: string
+      readonly provider_name: string
+    }
   | { readonly kind: 'refused'; readonly error: BrokerError }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'expired' }
@@ -191,7 +220,12 @@ export interface RunningSignIn {
 
 /** What a refresh can come to. Classes and rules: the error table in docs/refresh.md. */
 export type RefreshOutcome =
-  | { readonly kind: 'refreshed'; readonly access: AccessToken; /** `null`: the provider sent none, keep the old one. */ readonly refresh_token: Secret | null; /** A malformed member was ignored; say so. */ readonly alarm?: string }
+  | {
+      readonly kind: 'refreshed'
+      readonly access: AccessToken
+      /** `null`: the provider sent none, keep the old one. */ readonly refresh_token: Secret | null
+      /** A malformed member was ignored; say so. */ readonly alarm?: string
+    }
   | { readonly kind: 'offline'; readonly detail: string }
   | { readonly kind: 'ambiguous'; readonly detail: string }
   | { readonly kind: 'transient'; readonly detail: string }
@@ -233,7 +267,11 @@ export interface Person {
 export interface ActivityLog {
   /** Never throws and never waits for the disk. */
   append(entry: Omit<ActivityEntry, 'id'>): void
-  list(query: { readonly before?: number; readonly after?: number; readonly limit: number }): Promise<readonly ActivityEntry[]>
+  list(query: {
+    readonly before?: number
+    readonly after?: number
+    readonly limit: number
+  }): Promise<readonly ActivityEntry[]>
 }
 
 /** Moments in a refresh at which a test may end the process; production does nothing there. */

@@ -1,0 +1,236 @@
+/**
+ * What both doors work on: the accounts, clients and consents in memory, beside the machinery for tokens, questions and
+ * sign-ins. The rule: memory follows the vault, never the other way: a change is made durable first and then seen.
+ */
+import type { Account, AccessRequest, ActivityEntry, Grant } from '../contract/model.ts'
+import { BrokerError } from '../contract/errors.ts'
+import { AccountIndex, distinctLabel, viewAccount } from './accounts.ts'
+import { Approvals } from './approvals.ts'
+import { GrantIndex, isLive } from './grants.ts'
+import { randomId, tokenId } from './ids.ts'
+import type { AccessToken, AccountRecord, ClientRecord, Ports, SignInOutcome } from './ports.ts'
+import { SignIns } from './sign-ins.ts'
+import { secondsOf, Tokens } from './tokens.ts'
+
+type SignedIn = Extract<SignInOutcome, { kind: 'signed-in' }>
+
+/** Milliseconds between writes of "last used", which nobody needs to the second. */
+const USAGE_EVERY = 60_000
+
+export class Desk {
+  readonly ports: Ports
+  readonly accounts = new AccountIndex()
+  readonly grants = new GrantIndex()
+  readonly clients = new Map<string, ClientRecord>()
+  readonly clientsByHash = new Map<string, ClientRecord>()
+  readonly tokens: Tokens
+  readonly approvals: Approvals
+  readonly signIns: SignIns
+  /** Tells the surfaces that something they show has changed. */
+  readonly changed: () => void
+  readonly #tokenIds = new WeakMap<AccessToken, string>()
+  readonly #usageWritten = new Map<string, number>()
+  #loaded: Promise<void> | undefined
+
+  constructor(ports: Ports, changed: () => void) {
+    this.ports = ports
+    this.changed = changed
+    this.approvals = new Approvals(ports.clock, ports.randomness, (asked?: AccessRequest) => {
+      if (asked) ports.person.questionWaiting(asked)
+      changed()
+    })
+    this.signIns = new SignIns(ports.clock, ports.randomness, ports.servers, changed)
+    this.tokens = new Tokens(ports, {
+      record: (id) => this.accounts.get(id),
+      settled: (record) => {
+        this.accounts.put(record)
+        changed()
+      },
+      changed,
+      refreshed: (account_id, outcome, detail) => {
+        this.note({ action: 'refresh', outcome, account_id, ...(detail !== undefined && { detail }) })
+        ports.log(outcome === 'refreshed' ? 'info' : 'warn', 'refresh', { account: account_id, outcome })
+      },
+    })
+  }
+
+  /** Clients and consents: needed before the first call can be judged. */
+  async open(): Promise<void> {
+    for (const client of await this.ports.vault.clients()) this.keepClient(client)
+    for (const grant of await this.ports.vault.grants()) this.grants.put(grant)
+  }
+
+  /** The account list, read once and not before somebody needs it: a thousand accounts should not delay the start. */
+  load(): Promise<void> {
+    this.#loaded ??= this.ports.vault.accounts().then((records) => {
+      for (const record of records) if (!this.accounts.get(record.id)) this.accounts.put(record)
+    })
+    return this.#loaded
+  }
+
+  get isLoaded(): boolean {
+    return this.accounts.size > 0
+  }
+
+  seconds(): number {
+    return Math.floor(secondsOf(this.ports.clock))
+  }
+
+  /** One row of activity; never a token, not even a part of one. */
+  note(entry: Omit<ActivityEntry, 'id' | 'at'>): void {
+    this.ports.activity.append({ at: this.seconds(), ...entry })
+  }
+
+  /** Throws `locked` with what to do. */
+  requireUnlocked(): void {
+    const state = this.ports.vault.state()
+    if (state === 'unlocked' || state === 'read-only') return
+    if (state === 'damaged')
+      throw new BrokerError('locked', this.ports.vault.notice() ?? 'The vault is damaged.', {
+        resolve: { command: 'valetkey doctor' },
+      })
+    throw new BrokerError('locked', 'The vault is locked.', { resolve: { command: 'valetkey unlock' } })
+  }
+
+  /** The one account these words mean, for the person, who may see all. Throws `not_found` and `account_selection_required`. */
+  only(words: string): AccountRecord {
+    const found = this.accounts.matching({ account: words })
+    const [record] = found
+    if (!record)
+      throw new BrokerError('not_found', `There is no account “${words}”.`, {
+        resolve: { command: 'valetkey accounts' },
+      })
+    if (found.length > 1)
+      throw new BrokerError('account_selection_required', `“${words}” means several accounts; use an id.`, {
+        candidates: found.map(candidate),
+      })
+    return record
+  }
+
+  view(record: AccountRecord): Account {
+    const { tokens } = this
+    const locked = this.ports.vault.state() === 'locked'
+    return viewAccount(record, {
+      locked,
+      signing_in: this.signIns.isSigningIn(record.id),
+      unsaved: tokens.isUnsaved(record.id),
+      offline: tokens.offline(record.id),
+      access: locked ? null : tokens.current(record.id),
+      renews_at: tokens.renewsAt(record.id),
+    })
+  }
+
+  tokenId(access: AccessToken): string {
+    const known = this.#tokenIds.get(access)
+    if (known !== undefined) return known
+    const id = tokenId(access.value)
+    this.#tokenIds.set(access, id)
+    return id
+  }
+
+  keepClient(client: ClientRecord): void {
+    const before = this.clients.get(client.id)
+    if (before) this.clientsByHash.delete(before.token_hash)
+    this.clients.set(client.id, client)
+    this.clientsByHash.set(client.token_hash, client)
+  }
+
+  async dropClient(client: ClientRecord): Promise<void> {
+    await this.ports.vault.removeClient(client.id)
+    this.clients.delete(client.id)
+    this.clientsByHash.delete(client.token_hash)
+    for (const grant of this.grants.all()) if (grant.client_id === client.id) await this.dropGrant(grant)
+  }
+
+  async dropGrant(grant: Grant): Promise<void> {
+    await this.ports.vault.removeGrant(grant.id)
+    this.grants.delete(grant.id)
+  }
+
+  async giveGrant(given: Omit<Grant, 'id' | 'granted_at'>): Promise<Grant> {
+    const grant: Grant = { ...given, id: randomId(this.ports.randomness), granted_at: this.seconds() }
+    await this.ports.vault.saveGrant(grant)
+    // A consent that is over explains nothing any more.
+    for (const old of this.grants.of(grant.client_id, grant.account_id))
+      if (!isLive(old, this.seconds())) await this.dropGrant(old)
+    this.grants.put(grant)
+    return grant
+  }
+
+  /** A client took a token of an account: remembered in memory now, on disk about once a minute. */
+  touch(client: ClientRecord, accountId: string): void {
+    const now = this.ports.clock.now()
+    const last = this.#usageWritten.get(accountId)
+    if (last !== undefined && now - last < USAGE_EVERY && now >= last) return
+    this.#usageWritten.set(accountId, now)
+    const at = Math.floor(now / 1000)
+    const record = this.accounts.get(accountId)
+    const used: ClientRecord = { ...client, last_used_at: at }
+    if (this.clients.has(client.id)) this.keepClient(used)
+    if (record) this.accounts.put({ ...record, last_used_at: at })
+    const ignore = (): undefined => undefined
+    if (this.ports.vault.state() !== 'unlocked') return
+    void this.ports.vault.saveClient(used, { lazy: true }).catch(ignore)
+    if (record) void this.ports.vault.saveAccount({ ...record, last_used_at: at }, { lazy: true }).catch(ignore)
+    this.changed()
+  }
+
+  /**
+   * A sign-in becomes an account. The same subject at the same issuer is the same account, renewed; another subject than
+   * the account had is refused, because tools bound to one person's account must not find another's behind it (P10).
+   */
+  async admit(
+    outcome: SignedIn,
+    provider: string,
+    label: string | undefined,
+    accountId: string | undefined,
+  ): Promise<string> {
+    const { identity, material } = outcome
+    await this.load()
+    const asked = accountId === undefined ? undefined : this.accounts.get(accountId)
+    if (asked?.subject !== undefined && identity.subject !== undefined && asked.subject !== identity.subject)
+      throw new BrokerError(
+        'access_denied',
+        `You signed in as ${identity.label ?? identity.subject}, but this account is ${asked.label}. Nothing was changed.`,
+        { resolve: { command: `valetkey link ${provider}` } },
+      )
+    const same =
+      asked ??
+      this.accounts
+        .all()
+        .find(
+          (other) =>
+            other.provider === provider &&
+            other.issuer === identity.issuer &&
+            identity.subject !== undefined &&
+            other.subject === identity.subject,
+        )
+    const wanted = label ?? same?.label ?? identity.label ?? identity.subject ?? outcome.provider_name
+    const others = this.accounts.all().filter((other) => other.id !== same?.id)
+    const record: AccountRecord = {
+      id: same?.id ?? randomId(this.ports.randomness),
+      provider,
+      provider_name: outcome.provider_name,
+      label: distinctLabel(wanted, provider, others),
+      issuer: identity.issuer,
+      ...(identity.subject !== undefined && { subject: identity.subject }),
+      scope: outcome.scope,
+      renewable: material.refresh_token !== null,
+      linked_at: this.seconds(),
+      ...(same?.last_used_at !== undefined && { last_used_at: same.last_used_at }),
+      standing: 'connected',
+    }
+    const grant = await this.ports.vault.link(record, material)
+    this.accounts.put(record)
+    this.tokens.adopt(record.id, grant)
+    this.note({ action: 'link', outcome: same ? 'renewed' : 'linked', account_id: record.id, scope: outcome.scope })
+    this.changed()
+    return record.id
+  }
+}
+
+export const candidate = (record: AccountRecord): { id: string; label: string; provider: string } => ({
+  id: record.id,
+  label: record.label,
+  provider: record.provider,
+})
