@@ -5,7 +5,11 @@
  */
 import { BrokerError } from '../contract/errors.ts'
 import { advance } from './accounts.ts'
-import { backoff, isExpired, isFreshEnough, renewalTime } from './freshness.ts'
+import { isExpired, isFreshEnough, renewalTime } from './freshness.ts'
+import { patience } from './patience.ts'
+import { Pauses } from './pauses.ts'
+import { Unsaved } from './unsaved.ts'
+import { SAME, variantKey } from './variants.ts'
 import {
   GenerationConflict,
   StorageFault,
@@ -53,21 +57,13 @@ interface Held {
   lastTaken: number
 }
 
-interface Pause {
-  readonly attempts: number
-  /** Monotonic milliseconds. */
-  readonly until: number
-  readonly since: number
-  /** The provider named the time: nobody may hurry it. */
-  readonly strict: boolean
-  readonly detail: string
-}
-
 const RETRY_NOW_AFTER = 1000
-const RETRY_SAVE_AFTER = 5000
 /** Narrowed or re-targeted tokens kept per account; a caller that invents scopes only pushes out its own kind. */
 const MAX_VARIANTS = 32
-const SAME = ''
+const LATE: Fresh = {
+  kind: 'unavailable',
+  error: new BrokerError('timeout', 'The provider has not answered in time; the refresh goes on in the background.'),
+}
 
 export class Tokens {
   readonly #ports: Ports
@@ -77,14 +73,17 @@ export class Tokens {
   readonly #flights = new Map<string, Promise<Fresh>>()
   /** The end of the queue of refreshes per account. */
   readonly #queues = new Map<string, Promise<unknown>>()
-  readonly #pauses = new Map<string, Pause>()
-  /** New material that the disk would not take. */
-  readonly #unsaved = new Map<string, { readonly generation: number; readonly material: GrantMaterial }>()
+  readonly #pauses: Pauses
+  readonly #unsaved: Unsaved
   readonly #timers = new Map<string, { readonly at: number | null; readonly cancel: Cancel }>()
   #stopped = false
 
   constructor(ports: Ports, standings: Standings) {
     this.#ports = ports
+    this.#pauses = new Pauses(ports.clock, ports.randomness)
+    this.#unsaved = new Unsaved(ports.clock, ports.vault, (accountId, grant) => {
+      this.#hold(accountId, grant, this.#held.get(accountId)?.variants ?? new Map())
+    })
     this.#standings = standings
   }
 
@@ -103,7 +102,9 @@ export class Tokens {
     await this.#load(accountId)
     const ready = this.cached(accountId, want)
     if (ready) return { kind: 'token', ...ready }
-    const fresh = await this.#before(want.timeout, this.#join(accountId, want.variant))
+    const deadline = this.#ports.clock.monotonic() + want.timeout
+    const flight = await patience(this.#ports.clock, this.#join(accountId, want.variant), undefined, deadline)
+    const fresh = flight === 'late' || flight === 'gone' ? LATE : flight
     const held = this.#held.get(accountId)
     if (held) held.lastTaken = this.#ports.clock.now()
     if (fresh.kind === 'token' || want.force_refresh || !held) return fresh
@@ -133,7 +134,7 @@ export class Tokens {
   }
 
   offline(accountId: string): string | undefined {
-    return this.#pauses.get(accountId)?.detail
+    return this.#pauses.detail(accountId)
   }
 
   isUnsaved(accountId: string): boolean {
@@ -142,14 +143,14 @@ export class Tokens {
 
   /** A new sign-in replaced the grant. */
   adopt(accountId: string, grant: StoredGrant): void {
-    this.#pauses.delete(accountId)
-    this.#unsaved.delete(accountId)
+    this.#pauses.clear(accountId)
+    this.#unsaved.forget(accountId)
     this.#hold(accountId, grant, new Map())
   }
 
   /** Ask again now: forgets a pause nobody imposed on us. */
   hurry(accountId: string): void {
-    if (this.#pauses.get(accountId)?.strict === false) this.#pauses.delete(accountId)
+    this.#pauses.hurry(accountId)
   }
 
   /** Waits for the refresh under way, so that whoever unlinks revokes the newest token. Never rejects. */
@@ -159,8 +160,8 @@ export class Tokens {
 
   forget(accountId: string): void {
     this.#held.delete(accountId)
-    this.#pauses.delete(accountId)
-    this.#unsaved.delete(accountId)
+    this.#pauses.clear(accountId)
+    this.#unsaved.forget(accountId)
     this.#timers.get(accountId)?.cancel()
     this.#timers.delete(accountId)
   }
@@ -175,7 +176,7 @@ export class Tokens {
     this.#stopped = true
     for (const timer of this.#timers.values()) timer.cancel()
     await Promise.allSettled(this.#queues.values())
-    for (const id of [...this.#unsaved.keys()]) await this.#save(id).catch(() => undefined)
+    await this.#unsaved.stop()
   }
 
   /**
@@ -221,22 +222,6 @@ export class Tokens {
     return flight
   }
 
-  async #before(timeout: number, flight: Promise<Fresh>): Promise<Fresh> {
-    let cancel: Cancel = () => undefined
-    const late = new Promise<Fresh>((resolve) => {
-      cancel = this.#ports.clock.after(timeout, () => {
-        resolve({
-          kind: 'unavailable',
-          error: new BrokerError(
-            'timeout',
-            'The provider has not answered in time; the refresh goes on in the background.',
-          ),
-        })
-      })
-    })
-    return Promise.race([flight, late]).finally(cancel)
-  }
-
   /** One refresh, from re-reading the vault to the answer. `again`: a second try is still allowed. */
   async #refresh(accountId: string, variant: TokenVariant, again: boolean): Promise<Fresh> {
     const record = this.#standings.record(accountId)
@@ -244,13 +229,10 @@ export class Tokens {
     if (record.standing === 'needs-sign-in')
       return { kind: 'sign-in-needed', detail: record.problem ?? 'The provider ended this session.' }
     if (this.#stopped) return unavailable('Valetkey is stopping.', 1)
-    const paused = this.#paused(accountId)
-    if (paused) return paused
-    if (this.#unsaved.has(accountId)) {
-      const saved = await this.#save(accountId).catch(() => null)
-      if (!saved)
-        return unavailable('The vault cannot be written (disk full?), and refreshing again could lose the session.', 5)
-    }
+    const pause = this.#pauses.holding(accountId)
+    if (pause) return unavailable(pause.detail, pause.retry_after)
+    if (!(await this.#unsaved.save(accountId)))
+      return unavailable('The vault cannot be written (disk full?), and refreshing again could lose the session.', 5)
     const { vault, servers, faults } = this.#ports
     const stored = await vault.grant(accountId)
     if (!stored) return { kind: 'sign-in-needed', detail: 'No sign-in is stored for this account.' }
@@ -283,7 +265,7 @@ export class Tokens {
       case 'client-configuration':
         await vault.endRefresh(accountId)
         await this.#settle(advance(record, 'client-refused', outcome.detail))
-        this.#pause(accountId, 60_000, outcome.detail, false)
+        this.#pauses.wait(accountId, 60_000, false, outcome.detail)
         return {
           kind: 'unavailable',
           error: new BrokerError('provider_error', `${record.provider_name} refuses this client: ${outcome.detail}`, {
@@ -296,18 +278,20 @@ export class Tokens {
           await new Promise<void>((resolve) => this.#ports.clock.after(RETRY_NOW_AFTER, resolve))
           return this.#refresh(accountId, variant, false)
         }
-        return this.#pauseFor(accountId, outcome.detail)
+        return this.#backOff(accountId, outcome.detail)
       case 'throttled':
         await vault.endRefresh(accountId)
-        this.#pause(accountId, outcome.retry_after * 1000, outcome.detail, true)
-        return this.#paused(accountId) ?? unavailable(outcome.detail, 1)
+        this.#pauses.wait(accountId, outcome.retry_after * 1000, true, outcome.detail)
+        this.#schedule(accountId)
+        this.#standings.changed(accountId)
+        return unavailable(outcome.detail, outcome.retry_after)
       case 'transient':
         // With rotation a 5xx does not tell whether the token was used: the intent stays until an answer is known.
         if (!rotates) await vault.endRefresh(accountId)
-        return this.#pauseFor(accountId, outcome.detail)
+        return this.#backOff(accountId, outcome.detail)
       case 'offline':
         await vault.endRefresh(accountId)
-        return this.#pauseFor(accountId, outcome.detail)
+        return this.#backOff(accountId, outcome.detail)
     }
   }
 
@@ -342,11 +326,10 @@ export class Tokens {
       if (!(thrown instanceof StorageFault)) throw thrown
       unsaved = true
       grant = { generation: stored.generation, material }
-      this.#unsaved.set(accountId, grant)
-      this.#retrySave(accountId)
+      this.#unsaved.keep(accountId, grant)
     }
     faults('afterCommit')
-    this.#pauses.delete(accountId)
+    this.#pauses.clear(accountId)
     const variants = new Map(
       [...(this.#held.get(accountId)?.variants ?? [])].filter(([, { access }]) => !isExpired(access, this.#seconds())),
     )
@@ -373,46 +356,11 @@ export class Tokens {
     this.#standings.settled(record)
   }
 
-  async #save(accountId: string): Promise<StoredGrant | null> {
-    const unsaved = this.#unsaved.get(accountId)
-    if (!unsaved) return null
-    const grant = await this.#ports.vault.commitRefresh(accountId, unsaved.generation, unsaved.material)
-    this.#unsaved.delete(accountId)
-    const held = this.#held.get(accountId)
-    this.#hold(accountId, grant, held?.variants ?? new Map())
-    return grant
-  }
-
-  #retrySave(accountId: string): void {
-    this.#ports.clock.after(RETRY_SAVE_AFTER, () => {
-      if (!this.#unsaved.has(accountId)) return
-      this.#save(accountId).catch(() => {
-        if (!this.#stopped) this.#retrySave(accountId)
-      })
-    })
-  }
-
-  #pauseFor(accountId: string, detail: string): Fresh {
-    const attempts = (this.#pauses.get(accountId)?.attempts ?? 0) + 1
-    this.#pause(accountId, backoff(attempts, this.#chance()), detail, false)
-    return unavailable(detail, 1)
-  }
-
-  #pause(accountId: string, delay: number, detail: string, strict: boolean): void {
-    const now = this.#ports.clock.monotonic()
-    const attempts = (this.#pauses.get(accountId)?.attempts ?? 0) + 1
-    this.#pauses.set(accountId, { attempts, since: now, until: now + delay, strict, detail })
+  #backOff(accountId: string, detail: string): Fresh {
+    this.#pauses.backOff(accountId, detail)
     this.#schedule(accountId)
     this.#standings.changed(accountId)
-  }
-
-  /** Why not to ask the provider now. A person who waits may hurry a passing failure after a second, a provider's own wish never. */
-  #paused(accountId: string): Fresh | undefined {
-    const pause = this.#pauses.get(accountId)
-    if (!pause) return undefined
-    const now = this.#ports.clock.monotonic()
-    const until = pause.strict ? pause.until : Math.min(pause.until, pause.since + 1000)
-    return now < until ? unavailable(pause.detail, Math.ceil((pause.until - now) / 1000)) : undefined
+    return unavailable(detail, 1)
   }
 
   /** One timer per account: the renewal ahead of time, or the retry after a pause; only for tokens somebody uses. */
@@ -425,8 +373,7 @@ export class Tokens {
     const renewal = renewalTime(access, this.#chance())
     if (renewal === null) return
     const { clock } = this.#ports
-    const pause = this.#pauses.get(accountId)
-    const delay = Math.max(renewal * 1000 - clock.now(), pause ? pause.until - clock.monotonic() : 0, 1000)
+    const delay = Math.max(renewal * 1000 - clock.now(), this.#pauses.remaining(accountId), 1000)
     const cancel = clock.after(delay, () => {
       this.#timers.delete(accountId)
       const inUse = (this.#held.get(accountId)?.lastTaken ?? 0) >= access.obtained_at * 1000
@@ -448,11 +395,6 @@ export const secondsOf = (clock: Clock): number => clock.now() / 1000
 
 const accessOf = (held: Held, key: string): AccessToken | null | undefined =>
   key === SAME ? held.grant.material.access : held.variants.get(key)?.access
-
-function variantKey(variant: TokenVariant): string {
-  if (variant.scope === undefined && variant.resource === undefined && variant.audience === undefined) return SAME
-  return JSON.stringify([[...new Set(variant.scope?.split(' '))].sort(), variant.resource, variant.audience])
-}
 
 function unavailable(detail: string, retryAfter: number, cause?: unknown): Fresh {
   return {

@@ -1,0 +1,51 @@
+/**
+ * The record of what happened. The rule: one row for a request's whole life, whichever way it ends; ids, codes and
+ * sentences of ours, never a token or a part of one.
+ */
+import type { TokenAnswer } from '../contract/client-api.ts'
+import { asBrokerError } from '../contract/errors.ts'
+import type { Desk } from './desk.ts'
+import type { ClientRecord } from './ports.ts'
+
+interface Asked {
+  readonly account?: string
+  readonly scope?: string
+}
+
+/** Runs one request of `client` and leaves its row. Throws what `run` throws. */
+export async function recorded(
+  desk: Desk,
+  action: 'token' | 'invalidate',
+  client: ClientRecord,
+  asked: Asked,
+  run: () => Promise<TokenAnswer>,
+): Promise<TokenAnswer> {
+  const { clock } = desk.ports
+  const started = clock.monotonic()
+  try {
+    const answer = await run()
+    desk.note({
+      action,
+      outcome: 'ok',
+      client_id: client.id,
+      account_id: answer.account.id,
+      scope: answer.scope,
+      took_ms: Math.round(clock.monotonic() - started),
+    })
+    return answer
+  } catch (thrown) {
+    const error = asBrokerError(thrown)
+    const [account] = asked.account === undefined ? [] : desk.accounts.matching({ account: asked.account })
+    desk.note({
+      action,
+      outcome: error.code,
+      client_id: client.id,
+      ...(account && { account_id: account.id }),
+      ...(asked.scope !== undefined && { scope: asked.scope }),
+      // A fault of ours may quote anything; its words stay in the log's hands.
+      ...(error.code !== 'server_error' && { detail: error.message }),
+      took_ms: Math.round(clock.monotonic() - started),
+    })
+    throw thrown
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * May this client have this token: by the consents there are, or by asking for one. The rule: first what is written, then
+ * the person, and whatever is neither is no (R7).
+ */
+import type { TokenRequest } from '../contract/client-api.ts'
+import { BrokerError } from '../contract/errors.ts'
+import type { Grant } from '../contract/model.ts'
+import { candidate, type Desk } from './desk.ts'
+import type { Line } from './doors.ts'
+import { isLive, may, scopeBeyond, scopeSet } from './grants.ts'
+import { patience } from './patience.ts'
+import type { AccountRecord, ClientRecord } from './ports.ts'
+
+export interface Permit {
+  readonly record: AccountRecord
+  /** What to ask the provider for; `undefined`: all the account has. */
+  readonly scope: string | undefined
+  /** Consents for one use that this use has claimed: gone when it succeeds, given back when it does not. */
+  readonly claimed: readonly Grant[]
+}
+
+/** The live consents of a client for an account. */
+export function liveGrants(desk: Desk, client: ClientRecord, record: AccountRecord): readonly Grant[] {
+  const now = desk.seconds()
+  return desk.grants.of(client.id, record.id).filter((grant) => isLive(grant, now))
+}
+
+/** Those of `records` the client may know of. */
+export function known(desk: Desk, client: ClientRecord, records: readonly AccountRecord[]): readonly AccountRecord[] {
+  return records.filter((record) => liveGrants(desk, client, record).length > 0)
+}
+
+/**
+ * Which account: one the client may use if there is one, else those the person may be asked about. Throws
+ * `account_selection_required` (never a guess), `not_found`, `login_required` (nothing linked that fits).
+ */
+export function chooseAccount(desk: Desk, client: ClientRecord, request: TokenRequest): readonly AccountRecord[] {
+  const found = desk.accounts.matching(request)
+  if (found.length === 1) return found
+  const mine = known(desk, client, found)
+  if (mine.length === 1) return mine
+  if (mine.length > 1)
+    throw new BrokerError('account_selection_required', 'Several accounts fit; name one by its id.', {
+      candidates: mine.map(candidate),
+    })
+  if (found.length > 0) return found
+  if (request.account !== undefined)
+    throw new BrokerError('not_found', 'There is no such account.', { resolve: { command: 'valetkey accounts' } })
+  throw new BrokerError('login_required', 'No account of that kind is linked yet.', {
+    resolve: { command: `valetkey link ${request.provider ?? 'PROVIDER'}` },
+  })
+}
+
+/** By the consents there are; `undefined`: ask the person. Throws `invalid_scope` for what the account itself lacks. */
+export function permitted(
+  desk: Desk,
+  client: ClientRecord,
+  choices: readonly AccountRecord[],
+  request: TokenRequest,
+): Permit | undefined {
+  const [record] = choices
+  if (!record || choices.length > 1) return undefined
+  const scope = wantedScope(request)
+  const beyond = scope === undefined || record.scope === '' ? '' : scopeBeyond(scope, scopeSet(record.scope))
+  if (beyond !== '') throw beyondAccount(desk, client, record, beyond)
+  const wish = { scope, right: 'read', account_scope: record.scope } as const
+  const answer = may(desk.grants.of(client.id, record.id), wish, desk.seconds())
+  if (answer.kind === 'ask') return undefined
+  // Claimed before anything is awaited, so that two requests at once cannot both spend it.
+  for (const grant of answer.spends) desk.grants.delete(grant.id)
+  return { record, scope: answer.scope, claimed: answer.spends }
+}
+
+/** The permit was not used after all. */
+export function giveBack(desk: Desk, permit: Permit): void {
+  for (const grant of permit.claimed) desk.grants.put(grant)
+}
+
+function beyondAccount(desk: Desk, client: ClientRecord, record: AccountRecord, beyond: string): BrokerError {
+  // To a client without consent the account's scope is none of its business.
+  if (liveGrants(desk, client, record).length === 0)
+    return new BrokerError('consent_required', 'The person has not allowed this yet, and the scope may not be there.')
+  return new BrokerError('invalid_scope', `${record.label} was not granted: ${beyond}`, {
+    resolve: { command: `valetkey link ${record.provider} --account ${record.id} --scope "${record.scope} ${beyond}"` },
+  })
+}
+
+/**
+ * Puts the question to the person, as far as the caller wants them disturbed, and waits until `deadline` (monotonic
+ * milliseconds). Throws `consent_required` (never, notify), `timeout`, `access_denied`, `slow_down`.
+ */
+export async function askForConsent(
+  desk: Desk,
+  client: ClientRecord,
+  choices: readonly AccountRecord[],
+  request: TokenRequest,
+  line: Line,
+  deadline: number,
+): Promise<Permit> {
+  const interaction = request.interaction ?? 'prompt'
+  if (interaction === 'never')
+    throw new BrokerError(
+      'consent_required',
+      'The person has not allowed this yet; ask with interaction notify or prompt.',
+    )
+  const single = choices.length === 1 ? choices[0] : undefined
+  const ticket = desk.approvals.ask({
+    kind: 'access',
+    client: { id: client.id, name: client.name, kind: client.kind },
+    ...(single && { account: accountOf(single) }),
+    scope: scopeToAsk(desk, client, single, request),
+    right: 'read',
+    ...(request.reason !== undefined && { reason: request.reason }),
+  })
+  const resolve = { command: `valetkey approve ${ticket.request_id}`, code: ticket.code }
+  const { request_id } = ticket
+  if (interaction === 'notify') {
+    ticket.keep()
+    throw new BrokerError('consent_required', 'The person has been asked; ask again when they have answered.', {
+      request_id,
+      resolve,
+    })
+  }
+  line.pending({ request_id, code: ticket.code })
+  const decision = await patience(desk.ports.clock, ticket.decision, line, deadline)
+  if (decision === 'late') ticket.keep()
+  ticket.leave()
+  if (decision === 'late')
+    throw new BrokerError('timeout', 'The person has not answered yet; the question stays open.', {
+      request_id,
+      resolve,
+    })
+  if (decision === 'gone' || decision.kind === 'expired')
+    throw new BrokerError('timeout', 'Nobody answered the question in time, which means no.', { request_id })
+  if (decision.kind === 'denied') throw new BrokerError('access_denied', 'The person said no.', { request_id })
+  const record = single ?? desk.accounts.get(decision.account_id ?? '')
+  if (!record) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
+  if (decision.right !== 'read')
+    throw new BrokerError('access_denied', 'The person allowed using the account, not reading its token.', {
+      request_id,
+    })
+  // A "just once" answered all who asked the same question together; the first of them claimed the stored consent.
+  return permitted(desk, client, [record], request) ?? { record, scope: request.scope, claimed: [] }
+}
+
+/** Only what is new, where it is clear which account is meant. */
+function scopeToAsk(
+  desk: Desk,
+  client: ClientRecord,
+  single: AccountRecord | undefined,
+  request: TokenRequest,
+): string {
+  const scope = wantedScope(request) ?? single?.scope ?? ''
+  if (!single) return scope
+  const answer = may(
+    desk.grants.of(client.id, single.id),
+    { scope, right: 'read', account_scope: single.scope },
+    desk.seconds(),
+  )
+  return answer.kind === 'ask' ? answer.scope : scope
+}
+
+const accountOf = ({
+  id,
+  label,
+  provider,
+  provider_name,
+}: AccountRecord): Pick<AccountRecord, 'id' | 'label' | 'provider' | 'provider_name'> => ({
+  id,
+  label,
+  provider,
+  provider_name,
+})
+
+const wantedScope = (request: TokenRequest): string | undefined =>
+  request.scope ?? challengedScope(request.www_authenticate)
+
+/** The scope a resource server asked for (RFC 6750 section 3: `scope` in its challenge). */
+function challengedScope(challenge: string | undefined): string | undefined {
+  return challenge === undefined ? undefined : /\bscope="([\x21\x23-\x5B\x5D-\x7E ]{1,1024})"/u.exec(challenge)?.[1]
+}
