@@ -24,7 +24,8 @@ import { patience } from './patience.ts'
 import { createDecidingDoor, planAgain } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import type { Secret } from './secret.ts'
-import type { Fresh, Want } from './tokens.ts'
+import type { Fresh } from './tokens.ts'
+import type { Want } from './variants.ts'
 
 /** Seconds a caller waits for the person and the provider who does not say. */
 const DEFAULT_TIMEOUT = 120

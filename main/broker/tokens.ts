@@ -9,7 +9,7 @@ import { isExpired, isFreshEnough, renewalTime } from './freshness.ts'
 import { patience } from './patience.ts'
 import { Pauses } from './pauses.ts'
 import { Unsaved } from './unsaved.ts'
-import { SAME, variantKey } from './variants.ts'
+import { SAME, variantKey, type Want } from './variants.ts'
 import {
   GenerationConflict,
   StorageFault,
@@ -23,15 +23,6 @@ import {
   type StoredGrant,
   type TokenVariant,
 } from './ports.ts'
-
-export interface Want {
-  readonly variant: TokenVariant
-  /** Seconds. */
-  readonly min_valid_period: number | undefined
-  readonly force_refresh: boolean
-  /** Milliseconds to wait for the provider. */
-  readonly timeout: number
-}
 
 export type Fresh =
   | { readonly kind: 'token'; readonly access: AccessToken; readonly grant: StoredGrant }

@@ -117,7 +117,11 @@ const scope = text(4096)
 
 export const clientCalls: Calls<ClientApi> = {
   hello: object({ nonce: text(86, 22) }),
-  pair: object({ name: text(64), kind: oneOf('cli', 'script', 'extension', 'agent'), public_key: optional(text(44, 43)) }),
+  pair: object({
+    name: text(64),
+    kind: oneOf('cli', 'script', 'extension', 'agent'),
+    public_key: optional(text(44, 43)),
+  }),
   token: object({
     account: optional(text(256)),
     provider: optional(text(64)),
@@ -147,7 +151,10 @@ export const clientRoutes = {
   accounts: { method: 'GET', path: '/v1/accounts', open: false },
   request: { method: 'GET', path: '/v1/requests/{id}', open: false },
   status: { method: 'GET', path: '/v1/status', open: false },
-} as const satisfies Record<keyof ClientApi, { readonly method: 'GET' | 'POST'; readonly path: string; readonly open: boolean }>
+} as const satisfies Record<
+  keyof ClientApi,
+  { readonly method: 'GET' | 'POST'; readonly path: string; readonly open: boolean }
+>
 
 /**
  * What `hello` signs. `address` is the socket path or `127.0.0.1:port` the caller dialled, so that an answer relayed from

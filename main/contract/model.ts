@@ -11,13 +11,7 @@
  * person. `locked`: the vault is locked.
  */
 export type AccountState =
-  | 'connected'
-  | 'signing-in'
-  | 'offline'
-  | 'needs-sign-in'
-  | 'unsaved'
-  | 'misconfigured'
-  | 'locked'
+  'connected' | 'signing-in' | 'offline' | 'needs-sign-in' | 'unsaved' | 'misconfigured' | 'locked'
 
 /** One sign-in at one provider. */
 export interface Account {
@@ -35,7 +29,11 @@ export interface Account {
   /** Whether a fresh token can be had without the person. */
   readonly renewable: boolean
   /** How fresh the current access token is; absent when there is none. */
-  readonly token?: { readonly obtained_at: number; readonly expires_at: number | null; readonly renews_at: number | null }
+  readonly token?: {
+    readonly obtained_at: number
+    readonly expires_at: number | null
+    readonly renews_at: number | null
+  }
   readonly linked_at: number
   readonly last_used_at?: number
 }
@@ -78,7 +76,12 @@ export interface AccessRequest {
   readonly kind: RequestKind
   readonly state: RequestState
   readonly client: { readonly id?: string; readonly name: string; readonly kind: ClientKind }
-  readonly account?: { readonly id: string; readonly label: string; readonly provider: string; readonly provider_name: string }
+  readonly account?: {
+    readonly id: string
+    readonly label: string
+    readonly provider: string
+    readonly provider_name: string
+  }
   /** Only what is asked beyond what the client already has. */
   readonly scope: string
   readonly right: Right
@@ -92,7 +95,8 @@ export interface AccessRequest {
   readonly waiting: number
 }
 
-export type ActivityAction = 'token' | 'invalidate' | 'refresh' | 'pair' | 'link' | 'unlink' | 'approve' | 'revoke' | 'lock' | 'unlock'
+export type ActivityAction =
+  'token' | 'invalidate' | 'refresh' | 'pair' | 'link' | 'unlink' | 'approve' | 'revoke' | 'lock' | 'unlock'
 
 /** One row per request, for its whole life. Ids only; names are resolved when shown. */
 export interface ActivityEntry {
@@ -127,7 +131,14 @@ export interface ProviderSummary {
   readonly id: string
   readonly name: string
   readonly documentation?: string
-  readonly variables: readonly { readonly name: string; readonly title: string; readonly example?: string; readonly default?: string; readonly required: boolean; readonly secret: boolean }[]
+  readonly variables: readonly {
+    readonly name: string
+    readonly title: string
+    readonly example?: string
+    readonly default?: string
+    readonly required: boolean
+    readonly secret: boolean
+  }[]
   readonly scopes: readonly string[]
 }
 

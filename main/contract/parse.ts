@@ -49,7 +49,8 @@ export function anyText(max: number): Parser<string> {
       : fail(path, `a text of at most ${String(max)} characters`)
 }
 
-export const boolean: Parser<boolean> = (value, path) => (typeof value === 'boolean' ? value : fail(path, 'true or false'))
+export const boolean: Parser<boolean> = (value, path) =>
+  typeof value === 'boolean' ? value : fail(path, 'true or false')
 
 /** A finite whole number of `min` to `max`. Numbers as strings are refused. */
 export function integer(min: number, max: number): Parser<number> {
@@ -96,7 +97,9 @@ type Simplify<T> = { readonly [K in keyof T]: T[K] }
 type Parsed<S extends Shape> = Simplify<
   {
     readonly [K in keyof S as S[K] extends Optional<unknown> ? never : K]: S[K] extends Parser<infer T> ? T : never
-  } & { readonly [K in keyof S as S[K] extends Optional<unknown> ? K : never]?: S[K] extends Optional<infer T> ? T : never }
+  } & {
+    readonly [K in keyof S as S[K] extends Optional<unknown> ? K : never]?: S[K] extends Optional<infer T> ? T : never
+  }
 >
 
 /** An object with exactly these members. */
@@ -105,7 +108,8 @@ export function object<S extends Shape>(shape: S): Parser<Parsed<S>> {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail(path, 'an object')
     const given = value as Record<string, unknown>
     for (const key of Object.keys(given))
-      if (!Object.hasOwn(shape, key)) throw new BrokerError('invalid_request', `${join(path, key)} is not a known member.`)
+      if (!Object.hasOwn(shape, key))
+        throw new BrokerError('invalid_request', `${join(path, key)} is not a known member.`)
     const answer: Record<string, unknown> = {}
     for (const [key, parser] of Object.entries(shape)) {
       const present = Object.hasOwn(given, key) && given[key] !== undefined

@@ -3,7 +3,18 @@
  * socket). The rule: everything a person decides is here and nowhere else, and no answer holds a token.
  */
 import { anyText, boolean, type Calls, integer, nothing, object, oneOf, optional, record, text } from './parse.ts'
-import type { Account, AccessRequest, ActivityEntry, Client, Grant, ProviderSummary, Right, SignIn, VaultState } from './model.ts'
+import type { ErrorBody } from './errors.ts'
+import type {
+  Account,
+  AccessRequest,
+  ActivityEntry,
+  Client,
+  Grant,
+  ProviderSummary,
+  Right,
+  SignIn,
+  VaultState,
+} from './model.ts'
 
 /** `window` and `console` show the code to compare; on a `terminal` the person types the code the client displays. */
 export type Surface = 'window' | 'console' | 'terminal'
@@ -61,7 +72,10 @@ export interface WindowApi {
   snapshot(): Promise<Snapshot>
   link(request: LinkRequest): Promise<SignIn>
   /** Waits at most `timeout` seconds for a sign-in to end. */
-  awaitSignIn(request: { readonly id: string; readonly timeout: number }): Promise<{ readonly sign_in: SignIn; readonly account?: Account }>
+  awaitSignIn(request: {
+    readonly id: string
+    readonly timeout: number
+  }): Promise<{ readonly sign_in: SignIn; readonly account?: Account }>
   /** The pasted redirect URL. */
   submitRedirect(request: { readonly id: string; readonly url: string }): Promise<SignIn>
   cancelSignIn(request: { readonly id: string }): Promise<SignIn>
@@ -69,12 +83,22 @@ export interface WindowApi {
   rename(request: { readonly account: string; readonly label: string }): Promise<Account>
   /** Ask the provider again now instead of at the next retry. */
   retry(request: { readonly account: string }): Promise<Account>
-  approve(request: { readonly id: string; readonly code?: string; readonly for?: Duration; readonly right?: Right; readonly account?: string }): Promise<AccessRequest>
+  approve(request: {
+    readonly id: string
+    readonly code?: string
+    readonly for?: Duration
+    readonly right?: Right
+    readonly account?: string
+  }): Promise<AccessRequest>
   deny(request: { readonly id: string }): Promise<AccessRequest>
   revokeClient(request: { readonly client: string }): Promise<Client>
   revokeGrant(request: { readonly id: string }): Promise<Grant>
   /** Newest first; `before` is the id of the oldest row already shown, `after` of the newest. */
-  activity(request: { readonly before?: number; readonly after?: number; readonly limit?: number }): Promise<{ readonly entries: readonly ActivityEntry[] }>
+  activity(request: {
+    readonly before?: number
+    readonly after?: number
+    readonly limit?: number
+  }): Promise<{ readonly entries: readonly ActivityEntry[] }>
   lock(): Promise<Snapshot>
   unlock(request: { readonly passphrase?: string }): Promise<Snapshot>
   /** Findings of a self-examination, worst first. */
@@ -120,7 +144,11 @@ export const windowCalls: Calls<WindowApi> = {
   deny: object({ id }),
   revokeClient: object({ client: text(64) }),
   revokeGrant: object({ id }),
-  activity: object({ before: optional(integer(0, Number.MAX_SAFE_INTEGER)), after: optional(integer(0, Number.MAX_SAFE_INTEGER)), limit: optional(integer(1, 1000)) }),
+  activity: object({
+    before: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+    after: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+    limit: optional(integer(1, 1000)),
+  }),
   lock: nothing,
   unlock: object({ passphrase: optional(anyText(1024)) }),
   doctor: nothing,
@@ -131,4 +159,5 @@ export const windowPath = '/v1/window'
 export const windowEventsPath = '/v1/window/events'
 
 /** The envelope that survives every transport (Electron's IPC drops an error's own members). */
-export type WindowResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: import('./errors.ts').ErrorBody }
+export type WindowResult<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorBody }
