@@ -5,15 +5,25 @@
 import { resolve } from 'node:path'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type EnvironmentOptions } from 'vite'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { parse } from 'yaml'
 
-const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, 'package.json'), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, 'package.json'), 'utf8')) as {
+  version: string
+}
+
+/** The provider definitions as values, so that a built program neither reads files for them nor parses YAML. */
+function providers(): Readonly<Record<string, unknown>> {
+  const folder = resolve(import.meta.dirname, 'main/providers')
+  const names = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+  return Object.fromEntries(names.map((name) => [name, parse(readFileSync(resolve(folder, name), 'utf8')) as unknown]))
+}
 
 /** A Node program; `lazy` keeps dynamic imports as files of their own. */
 function program(entry: string, name: string, lazy: boolean): EnvironmentOptions {
   return {
     consumer: 'server',
-    define: { __VERSION__: JSON.stringify(version) },
+    define: { __VERSION__: JSON.stringify(version), __PROVIDERS__: JSON.stringify(providers()) },
     resolve: { noExternal: true, external: ['@napi-rs/keyring'], conditions: ['node'], builtins: [/^node:/u] },
     build: {
       ssr: true,
@@ -41,9 +51,14 @@ export default defineConfig({
   plugins: [react()],
   environments: {
     client: {
-      build: { outDir: resolve(import.meta.dirname, 'dist/renderer'), emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+      build: {
+        outDir: resolve(import.meta.dirname, 'dist/renderer'),
+        emptyOutDir: true,
+        assetsInlineLimit: 0,
+        modulePreload: { polyfill: false },
+      },
     },
-    cli: program('main/cli/index.ts', 'cli', false),
+    cli: program('main/cli/index.ts', 'cli', true),
     daemon: program('main/daemon/index.ts', 'daemon', true),
   },
   builder: {
