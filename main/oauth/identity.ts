@@ -1,0 +1,96 @@
+/**
+ * Whose account this is: the subject that stays and the label people see (OpenID Connect Core section 5.1). The rule: the
+ * subject comes from a checked ID token or from the provider's own API and nowhere else; the label is only ever shown.
+ */
+import type { Configuration } from 'openid-client'
+import type { AccessToken, Identity } from '../broker/ports.ts'
+import type { OpenidClient } from './configuration.ts'
+import type { Http } from './http.ts'
+import { plainText } from './plain-text.ts'
+
+export type Claims = Readonly<Record<string, unknown>>
+
+/** Where to look when neither ID token nor UserInfo is there: the definition's `identity`, filled in and checked. */
+export interface IdentityEndpoint {
+  readonly url: string
+  readonly subject?: string
+  readonly label?: string
+  readonly authorization: string
+}
+
+const LABEL = 128
+
+/** The first of the usual names that says something; the subject if none does. */
+export function labelOf(claims: Claims): string | undefined {
+  for (const name of ['preferred_username', 'email', 'name', 'sub']) {
+    const label = plainText(Object.hasOwn(claims, name) ? claims[name] : undefined, LABEL)
+    if (label !== '') return label
+  }
+  return undefined
+}
+
+/**
+ * The identity from what the sign-in brought. UserInfo is asked only when the ID token has no name in it; that it fails
+ * costs the label, not the sign-in.
+ */
+export async function identify(
+  oc: OpenidClient,
+  config: Configuration,
+  http: Http,
+  found: {
+    readonly access: AccessToken
+    readonly claims: Claims | undefined
+    readonly endpoint: IdentityEndpoint | undefined
+  },
+): Promise<Identity> {
+  const { issuer, userinfo_endpoint } = config.serverMetadata()
+  const subject = textOf(found.claims?.['sub'])
+  const named =
+    found.claims && ['preferred_username', 'email', 'name'].some((name) => plainText(found.claims?.[name]) !== '')
+  const more: Claims =
+    named || (userinfo_endpoint === undefined && !found.endpoint)
+      ? {}
+      : found.endpoint
+        ? await askEndpoint(http, found.endpoint)
+        : // oxlint-disable-next-line typescript/no-deprecated -- without an ID token there is no subject to compare with yet
+          await oc.fetchUserInfo(config, found.access.value.reveal(), subject ?? oc.skipSubjectCheck).catch(() => ({}))
+  const claims = { ...more, ...found.claims }
+  const label = labelOf(claims)
+  const sub = subject ?? textOf(claims['sub'])
+  return { issuer, ...(sub !== undefined && { subject: sub }), ...(label !== undefined && { label }) }
+}
+
+async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Claims> {
+  const headers = { accept: 'application/json', 'user-agent': 'valetkey', authorization: endpoint.authorization }
+  const answer = await http({ url: endpoint.url, method: 'GET', headers, max_bytes: 1_048_576, timeout: 10_000 }).catch(
+    () => undefined,
+  )
+  if (answer?.status !== 200 || answer.body === null) return {}
+  try {
+    const body: unknown = JSON.parse(answer.body)
+    const at = (pointer: string | undefined): string | undefined =>
+      pointer === undefined ? undefined : textOf(atPointer(body, pointer))
+    return { sub: at(endpoint.subject), preferred_username: at(endpoint.label) }
+  } catch {
+    return {}
+  }
+}
+
+/** RFC 6901. */
+export function atPointer(value: unknown, pointer: string): unknown {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce<unknown>(
+      (node, key) =>
+        typeof node === 'object' && node !== null && Object.hasOwn(node, key) ? (node as Claims)[key] : undefined,
+      value,
+    )
+}
+
+/** Identifiers are texts or numbers; longer ones than any standard allows are none. */
+function textOf(value: unknown): string | undefined {
+  const text = typeof value === 'number' ? String(value) : value
+  return typeof text === 'string' && text !== '' && text.length <= 512 ? text : undefined
+}

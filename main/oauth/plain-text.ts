@@ -1,0 +1,23 @@
+/**
+ * Words of strangers, made fit to show. The rule: what a provider says about itself or about an error is plain text, one
+ * line, short, without characters that move the cursor or reorder the line, and without anything that could be a token.
+ */
+import type { Secret } from '../broker/secret.ts'
+
+/** Control, format (bidirectional overrides, zero width), line and paragraph separator, unassigned, private, surrogate. */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]+/gu
+/** Longer than any word or identifier people compare, as long as the shortest bearer credentials. UUIDs (36) survive. */
+const TOKEN_LIKE = /[\w.~+/=%-]{40,}/gu
+
+/**
+ * `value` as one line of at most `limit` characters; anything but a string becomes the empty text. Providers are known to
+ * quote the refused credential in `error_description`: `secrets`, and whatever looks like one, is struck out.
+ */
+export function plainText(value: unknown, limit = 200, secrets: readonly Secret[] = []): string {
+  if (typeof value !== 'string') return ''
+  let text = value.slice(0, 16_384)
+  for (const secret of secrets) if (secret.reveal().length >= 4) text = text.replaceAll(secret.reveal(), '[secret]')
+  text = text.replace(UNSEEN, ' ').replace(TOKEN_LIKE, '[secret]').replace(/\s+/gu, ' ').trim()
+  const shown = Array.from(text)
+  return shown.length <= limit ? text : `${shown.slice(0, limit - 1).join('')}…`
+}

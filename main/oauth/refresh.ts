@@ -1,0 +1,103 @@
+/**
+ * One refresh (RFC 6749 section 6), told as an outcome. The rules: the refresh token is sent once, to the connection's
+ * own token endpoint; never again after an answer that leaves open whether it was used; and nothing is thrown.
+ */
+import type { AccessToken, Clock, Connection, RefreshOutcome, TokenVariant } from '../broker/ports.ts'
+import { Secret } from '../broker/secret.ts'
+import { classify } from './classify.ts'
+import { configurationOf, type OpenidClient } from './configuration.ts'
+import { ALARM, TokenFault, type TokenFetch } from './token-fetch.ts'
+
+interface RefreshRequest {
+  readonly connection: Connection
+  readonly refresh_token: Secret
+  readonly variant: TokenVariant
+}
+
+/**
+ * Refreshes. `access.scope` is what the provider says it granted, else the scope asked for, else empty: unchanged (RFC
+ * 6749 section 5.1). A scope the provider does not accept here is left out once, which asks for what was granted.
+ */
+export async function refresh(
+  oc: OpenidClient,
+  fetch: TokenFetch,
+  clock: Clock,
+  wanted: RefreshRequest,
+): Promise<RefreshOutcome> {
+  const first = await refreshOnce(oc, fetch, clock, wanted)
+  if (first.refused !== 'invalid_scope' || wanted.variant.scope === undefined) return first.outcome
+  const { scope: _, ...variant } = wanted.variant
+  return (await refreshOnce(oc, fetch, clock, { ...wanted, variant })).outcome
+}
+
+async function refreshOnce(
+  oc: OpenidClient,
+  fetch: TokenFetch,
+  clock: Clock,
+  { connection, refresh_token, variant }: RefreshRequest,
+): Promise<{ readonly outcome: RefreshOutcome; readonly refused?: string }> {
+  // The lifetime counts from the request, so that a slow answer never makes a token look younger than it is.
+  const obtained = clock.now()
+  let asked = false
+  const watched: TokenFetch = (url, options) => {
+    asked = true
+    return fetch(url, options)
+  }
+  try {
+    const answer = await oc.refreshTokenGrant(configurationOf(oc, connection, watched), refresh_token.reveal(), {
+      ...(variant.scope !== undefined && { scope: variant.scope }),
+      ...(variant.resource !== undefined && { resource: variant.resource }),
+      ...(variant.audience !== undefined && { audience: variant.audience }),
+    })
+    const alarm = answer[ALARM]
+    return {
+      outcome: {
+        kind: 'refreshed',
+        access: accessToken(answer, variant.scope ?? '', obtained),
+        refresh_token: answer.refresh_token === undefined ? null : new Secret(answer.refresh_token),
+        ...(typeof alarm === 'string' && { alarm }),
+      },
+    }
+  } catch (thrown) {
+    const fault = tokenFault(thrown)
+    if (!fault) {
+      // The library itself: over a connection it will not use (a plain http endpoint), or, never seen, an answer.
+      const detail = asked
+        ? 'The answer of the provider could not be used.'
+        : 'The stored connection cannot be used; sign in again.'
+      return { outcome: { kind: asked ? 'ambiguous' : 'client-configuration', detail } }
+    }
+    const secrets = [refresh_token, ...(connection.client_secret ? [connection.client_secret] : [])]
+    const outcome = classify(fault.failure, clock.now(), secrets)
+    const refused =
+      fault.failure.kind === 'answer' && fault.failure.answer.kind === 'error' ? fault.failure.answer.error : undefined
+    return { outcome, ...(refused !== undefined && { refused }) }
+  }
+}
+
+/** An answer of openid-client as we hold it; `requested` is the scope that an answer without one confirms. */
+export function accessToken(
+  answer: {
+    readonly access_token: string
+    readonly expires_in?: number | undefined
+    readonly scope?: string | undefined
+  },
+  requested: string,
+  obtained: number,
+): AccessToken {
+  const obtained_at = Math.floor(obtained / 1000)
+  return {
+    value: new Secret(answer.access_token),
+    token_type: 'Bearer',
+    scope: answer.scope ?? requested,
+    obtained_at,
+    expires_at: answer.expires_in === undefined ? null : obtained_at + answer.expires_in,
+  }
+}
+
+/** The seam's fault under whatever openid-client wrapped it in. */
+export function tokenFault(thrown: unknown): TokenFault | undefined {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 4; error = error.cause, depth++)
+    if (error instanceof TokenFault) return error
+  return undefined
+}

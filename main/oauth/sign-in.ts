@@ -1,0 +1,215 @@
+/**
+ * One sign-in: authorization code with PKCE, `state`, `nonce` and `iss` (RFC 6749 section 4.1, RFC 7636, RFC 9207, RFC
+ * 9700 section 2.1). The rule: issuer, endpoints, client, redirect URI and verifier are fixed when it starts; exactly one
+ * answer is believed, once; and whatever happens, `done` resolves and nothing listens any more.
+ */
+import { randomBytes, randomInt } from 'node:crypto'
+import type { Configuration } from 'openid-client'
+import { BrokerError } from '../contract/errors.ts'
+import type { AccessToken, Clock, Connection, Identity, RunningSignIn, SignInOutcome } from '../broker/ports.ts'
+import { Secret } from '../broker/secret.ts'
+import { classify, describe } from './classify.ts'
+import type { OpenidClient } from './configuration.ts'
+import type { Claims } from './identity.ts'
+import { openLoopback } from './loopback.ts'
+import { plainText } from './plain-text.ts'
+import { readRedirect, type PendingFlow } from './redirect-answer.ts'
+import { accessToken, tokenFault } from './refresh.ts'
+import type { Result } from './result-page.ts'
+
+export interface SignInStart {
+  readonly oc: OpenidClient
+  readonly clock: Clock
+  readonly config: Configuration
+  readonly connection: Connection
+  readonly provider_name: string
+  /** `undefined`: the provider has no issuer of its own to compare with. */
+  readonly issuer: string | undefined
+  readonly iss_expected: boolean
+  /** An ID token is due, and checked. */
+  readonly id_token: boolean
+  readonly redirect: 'loopback' | 'paste'
+  readonly scope: string
+  readonly params: Readonly<Record<string, string>>
+  /** Milliseconds. */
+  readonly timeout: number
+  /** Takes back what arrived after the person had cancelled. */
+  readonly discard: (outcome: SignInOutcome) => void
+  readonly identify: (access: AccessToken, claims: Claims | undefined) => Promise<Identity>
+}
+
+interface Flow extends PendingFlow {
+  readonly verifier: Secret
+  readonly nonce: string | undefined
+}
+
+/** Throws `temporarily_unavailable` when no port can be had; from then on everything ends in `done`. */
+export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
+  const { oc, config, connection, provider_name } = start
+  const path = `/callback/${connection.provider}`
+  const { promise: done, resolve: settle } = Promise.withResolvers<SignInOutcome>()
+  /** Waiting for an answer while there is a flow here; taking it out is what makes an answer count once. */
+  let pending: Flow | undefined
+  let over = false
+  const end = (outcome: SignInOutcome): void => {
+    pending = undefined
+    over = true
+    settle(outcome)
+  }
+
+  /** Judges a URL: what is not this flow's answer leaves no trace (and gets a reason), what is ends the waiting. */
+  const receive = (url: string): string | undefined => {
+    if (!pending) return 'the sign-in is over'
+    const flow = pending
+    const answer = readRedirect(url, flow)
+    if (answer.kind === 'dropped') return answer.reason
+    pending = undefined
+    if (answer.kind === 'refused') end(answer)
+    else
+      void finish(start, flow, answer).then((outcome) => {
+        if (over) start.discard(outcome)
+        else end(outcome)
+      })
+    return undefined
+  }
+
+  const listener =
+    start.redirect === 'loopback'
+      ? await openLoopback(path, (url) =>
+          receive(url) === undefined ? done.then((outcome) => resultOf(outcome, provider_name)) : undefined,
+        )
+      : undefined
+  try {
+    // Without a listener the browser shows an error page whose address is the answer; the port is one nobody is given.
+    const port = listener?.port ?? randomInt(49_152, 65_536)
+    const flow: Flow = {
+      state: randomBytes(32).toString('base64url'),
+      nonce: start.id_token ? randomBytes(32).toString('base64url') : undefined,
+      verifier: new Secret(randomBytes(48).toString('base64url')),
+      issuer: start.issuer,
+      redirect_uri: `http://127.0.0.1:${String(port)}${path}`,
+      iss_expected: start.iss_expected,
+    }
+    const authorization_url = await authorizationUrl(oc, config, start, flow)
+    pending = flow
+    const cancelTimer = start.clock.after(start.timeout, () => {
+      if (pending) end({ kind: 'expired' })
+    })
+    void done.then(() => {
+      cancelTimer()
+      listener?.close()
+    })
+    return {
+      provider_name,
+      authorization_url,
+      redirect: start.redirect,
+      done,
+      submit: (pasted) => {
+        const reason = receive(pasted.trim())
+        if (reason === undefined) return Promise.resolve()
+        const sentence = `That is not the answer to this sign-in: ${reason}. Paste the whole address the browser ended on.`
+        return Promise.reject(new BrokerError('invalid_request', sentence))
+      },
+      cancel: () => {
+        if (!over) end({ kind: 'cancelled' })
+      },
+    }
+  } catch (thrown) {
+    listener?.close()
+    throw thrown
+  }
+}
+
+async function authorizationUrl(
+  oc: OpenidClient,
+  config: Configuration,
+  start: SignInStart,
+  flow: Flow,
+): Promise<string> {
+  const url = oc.buildAuthorizationUrl(config, {
+    ...start.params,
+    redirect_uri: flow.redirect_uri,
+    ...(start.scope !== '' && { scope: start.scope }),
+    state: flow.state,
+    ...(flow.nonce !== undefined && { nonce: flow.nonce }),
+    code_challenge: await oc.calculatePKCECodeChallenge(flow.verifier.reveal()),
+    code_challenge_method: 'S256',
+  })
+  return url.href
+}
+
+/** The code for tokens (RFC 6749 section 4.1.3). Never rejects. */
+async function finish(
+  start: SignInStart,
+  flow: Flow,
+  { code, iss }: { readonly code: string; readonly iss: string | undefined },
+): Promise<SignInOutcome> {
+  const { oc, clock, config, connection, provider_name } = start
+  const answer = new URL(flow.redirect_uri)
+  answer.search = new URLSearchParams({
+    code,
+    state: flow.state,
+    ...(iss !== undefined && flow.issuer !== undefined && { iss }),
+  }).toString()
+  const obtained = clock.now()
+  try {
+    const tokens = await oc.authorizationCodeGrant(config, answer, {
+      pkceCodeVerifier: flow.verifier.reveal(),
+      expectedState: flow.state,
+      ...(flow.nonce !== undefined && { expectedNonce: flow.nonce, idTokenExpected: true }),
+    })
+    const access = accessToken(tokens, start.scope, obtained)
+    const refresh_token = tokens.refresh_token === undefined ? null : new Secret(tokens.refresh_token)
+    const identity = await start.identify(access, tokens.claims())
+    return {
+      kind: 'signed-in',
+      material: { connection, refresh_token, access },
+      identity,
+      scope: access.scope,
+      provider_name,
+    }
+  } catch (thrown) {
+    const secrets = [new Secret(code), flow.verifier, ...(connection.client_secret ? [connection.client_secret] : [])]
+    return { kind: 'refused', error: exchangeError(provider_name, thrown, clock.now(), secrets) }
+  }
+}
+
+function exchangeError(provider: string, thrown: unknown, now: number, secrets: readonly Secret[]): BrokerError {
+  const fault = tokenFault(thrown)
+  if (!fault) {
+    // The library's own messages are about standards, not about values; its causes quote values and stay behind.
+    const why = thrown instanceof Error ? plainText(thrown.message, 120, secrets) : ''
+    return new BrokerError(
+      'provider_error',
+      `${provider} answered the sign-in with something that does not check out${why === '' ? '' : ` (${why})`}. Nothing of it was used.`,
+    )
+  }
+  const { failure } = fault
+  const outcome = classify(failure, now, secrets)
+  if (
+    outcome.kind === 'offline' ||
+    outcome.kind === 'ambiguous' ||
+    outcome.kind === 'transient' ||
+    outcome.kind === 'throttled'
+  )
+    return new BrokerError('temporarily_unavailable', `${outcome.detail} Sign in again.`)
+  return new BrokerError('provider_error', failure.kind === 'answer' ? describe(failure, secrets) : outcome.detail)
+}
+
+function resultOf(outcome: SignInOutcome, provider: string): Result {
+  switch (outcome.kind) {
+    case 'signed-in':
+      return { title: 'Signed in', text: `${provider} has signed you in. You can close this window.` }
+    case 'refused':
+      return {
+        title: 'Not signed in',
+        text: `${outcome.error.message} You can close this window and go back to Valetkey.`,
+      }
+    case 'cancelled':
+    case 'expired':
+      return {
+        title: 'Not signed in',
+        text: 'The sign-in was ended before the browser came back. You can close this window.',
+      }
+  }
+}
