@@ -1,0 +1,242 @@
+/**
+ * One request and its answer. The rule: exactly one answer leaves, in one write, with an exact length; and nothing that
+ * a plain request does not need (an abort signal, a close listener) is made before somebody waits.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Line } from '../broker/doors.ts'
+import type { Log } from '../broker/ports.ts'
+import { pendingHeaders } from '../contract/client-api.ts'
+import { asBrokerError, BrokerError } from '../contract/errors.ts'
+import type { Connection } from './connection-pool.ts'
+import { answerHeaders, errorHeaders } from './http-answer.ts'
+import { bodyLimit, type Refusal, type RequestHead } from './http-guard.ts'
+import { parseJson } from './json-body.ts'
+
+const wrongType = new BrokerError('invalid_request', 'Send the body as application/json in UTF-8.', { status: 415 })
+const tooLarge = new BrokerError('invalid_request', `The body may have at most ${String(bodyLimit)} bytes.`, {
+  status: 413,
+})
+const unexpectedBody = new BrokerError('invalid_request', 'This call takes no body.')
+const nothing = Buffer.alloc(0)
+/** The JSON of frozen answers; it goes when the broker lets go of the answer, so nothing here outlives a lock. */
+const serialised = new WeakMap<object, string>()
+
+export class Exchange implements Line {
+  readonly head: RequestHead
+  readonly #response: ServerResponse
+  readonly #request: IncomingMessage
+  readonly #connection: Connection
+  readonly #log: Log
+  readonly #continue: boolean
+  #answered = false
+  #told = false
+  #abort: AbortController | undefined
+
+  /** `waits`: the caller holds its body back until we say 100 (RFC 9110 section 10.1.1). */
+  constructor(
+    head: RequestHead,
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: Connection,
+    log: Log,
+    waits = false,
+  ) {
+    this.head = head
+    this.#continue = waits
+    this.#response = response
+    this.#request = request
+    this.#connection = connection
+    this.#log = log
+    connection.busy++
+    connection.idle = 0
+  }
+
+  /** This connection has shown who it is and is not the first to be closed when there are too many. */
+  recognise(): void {
+    this.#connection.known = true
+  }
+
+  /** Aborts when the caller's connection closes before the answer has left. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController()
+      const socket = this.#request.socket
+      const gone = (): void => {
+        abort.abort()
+      }
+      this.#abort = abort
+      if (socket.destroyed) gone()
+      else {
+        socket.once('close', gone)
+        this.#response.once('finish', () => socket.off('close', gone))
+      }
+    }
+    return this.#abort.signal
+  }
+
+  /** Tells the caller which question waits, in an informational answer (RFC 9110 section 15.2). */
+  pending(question: { readonly request_id: string; readonly code: string }): void {
+    if (this.#told || this.#answered) return
+    this.#told = true
+    this.recognise()
+    const { request_id, code } = question
+    if (![request_id, code].every((value) => /^[\x21-\x7e]{1,64}$/u.test(value))) return
+    // Node's writeEarlyHints sends nothing without a Link, and its writeInformation is newer than the oldest Node we run on.
+    const hint = `HTTP/1.1 103 Early Hints\r\n${pendingHeaders.request}: ${request_id}\r\n${pendingHeaders.code}: ${code}\r\n\r\n`
+    const { socket } = this.#response
+    if (socket !== null) socket.write(hint, 'latin1')
+    // A pipelined request whose predecessor is still being answered gets its socket later.
+    else this.#response.once('socket', (later: NodeJS.WritableStream) => this.#answered || later.write(hint, 'latin1'))
+  }
+
+  /** Reads the body and hands `use` its JSON value, `undefined` when it is empty. Refuses by itself: 415, 413, 400. */
+  readJson(use: (value: unknown) => void): void {
+    const { length, json } = this.head
+    if (!json) {
+      this.refuse(wrongType)
+      return
+    }
+    if (length !== 'chunked' && length > bodyLimit) {
+      this.refuse(tooLarge)
+      return
+    }
+    if (this.#continue) this.#response.writeContinue()
+    let body: Buffer = nothing
+    let rest: Buffer[] | undefined
+    let size = 0
+    this.#request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > bodyLimit) {
+        body = nothing
+        rest = undefined
+        this.refuse(tooLarge)
+      } else if (size === chunk.length) body = chunk
+      else (rest ??= [body]).push(chunk)
+    })
+    this.#request.on('end', () => {
+      if (this.#answered) return
+      try {
+        use(parseJson(rest === undefined ? body : Buffer.concat(rest, size)))
+      } catch (thrown) {
+        this.fail(thrown)
+      }
+    })
+  }
+
+  /** For calls without a body: `true` when there is none, else refuses. */
+  hasNoBody(): boolean {
+    if (this.head.length === 0) return true
+    this.refuse(unexpectedBody)
+    return false
+  }
+
+  /** Answers 200 with what `work` comes to, or with the error it ends in. */
+  settle(work: Promise<unknown>): void {
+    work.then(
+      (value) => {
+        try {
+          this.answer(value)
+        } catch (thrown) {
+          this.fail(thrown)
+        }
+      },
+      (thrown: unknown) => {
+        this.fail(thrown)
+      },
+    )
+  }
+
+  /** Like `settle`, for work that may also throw at once. */
+  attempt(work: () => Promise<unknown>): void {
+    try {
+      this.settle(work())
+    } catch (thrown) {
+      this.fail(thrown)
+    }
+  }
+
+  /** Answers 200. A frozen value is taken to be given again, as a cached token is, and is serialised once. */
+  answer(value: unknown): void {
+    let body = typeof value === 'object' && value !== null ? serialised.get(value) : undefined
+    if (body === undefined) {
+      body = JSON.stringify(value)
+      if (Object.isFrozen(value)) serialised.set(value as object, body)
+    }
+    this.#send(200, answerHeaders(Buffer.byteLength(body)), body)
+  }
+
+  /** Any thrown thing as an answer. */
+  fail(thrown: unknown): void {
+    const error = asBrokerError(thrown)
+    if (error.code === 'server_error') this.reportFault(error.cause ?? error)
+    this.refuse(error)
+  }
+
+  /** Logs a fault of ours by where it happened; its message might quote a secret. */
+  reportFault(thrown: unknown): void {
+    this.#log('error', 'endpoint.fault', describeFault(thrown))
+  }
+
+  /** A header the guard does not look at, by lower-case name, as Node joins it when it was sent more than once. */
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    return typeof value === 'string' ? value : value?.join(', ')
+  }
+
+  /** Answers with something else than JSON. `headers` (name, value, ...) are all that it carries but its length. */
+  reply(status: number, headers: readonly string[], body: string | Buffer): void {
+    this.#send(status, [...headers, 'Content-Length', String(Buffer.byteLength(body))], body)
+  }
+
+  /** Hands the response over to somebody who answers bit by bit, with deadlines of his own. */
+  stream(): ServerResponse {
+    this.#answered = true
+    this.#connection.busy--
+    this.#connection.streaming = true
+    return this.#response
+  }
+
+  /** Ends with `error`. `close` also ends the connection; so does a body too long, or of unknown length, to be skipped. */
+  refuse(error: BrokerError, headers: readonly string[] = [], close = false): void {
+    const body = JSON.stringify(error.toBody())
+    const { length } = this.head
+    const ends = close || (!this.#request.complete && (length === 'chunked' || length > bodyLimit))
+    this.#send(
+      error.status,
+      [
+        ...(ends ? ['Connection', 'close'] : []),
+        ...headers,
+        ...errorHeaders(error),
+        ...answerHeaders(Buffer.byteLength(body)),
+      ],
+      body,
+    )
+  }
+
+  /** A refusal of the request's form: the connection ends with it. */
+  refuseForm(refusal: Refusal): void {
+    this.refuse(refusal.error, refusal.headers, true)
+  }
+
+  #send(status: number, headers: string[], body: string | Buffer): void {
+    if (this.#answered) return
+    this.#answered = true
+    this.#connection.busy--
+    if (this.#response.destroyed) return
+    this.#response.writeHead(status, headers)
+    this.#response.end(body)
+  }
+}
+
+/** Where a fault happened: the error's name and the code locations of its stack, without any message. */
+function describeFault(cause: unknown): Readonly<Record<string, string>> {
+  if (!(cause instanceof Error)) return { name: typeof cause }
+  const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /u.test(line))
+  return {
+    name: cause.name,
+    at: frames
+      .slice(0, 3)
+      .map((line) => line.trim())
+      .join(' '),
+  }
+}

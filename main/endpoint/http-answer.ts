@@ -1,0 +1,46 @@
+/**
+ * How every answer of ours looks on the wire. The rule: each one, refusals by the parser included, is JSON with an exact
+ * length that no cache keeps, no other origin embeds and no browser second-guesses; none carries a CORS header.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { BrokerError } from '../contract/errors.ts'
+
+/** What is on every answer, whatever its type. */
+export const secureHeaders: readonly string[] = [
+  'Cache-Control',
+  'no-store',
+  'X-Content-Type-Options',
+  'nosniff',
+  'Cross-Origin-Resource-Policy',
+  'same-origin',
+]
+
+const jsonHeaders: readonly string[] = [...secureHeaders, 'Content-Type', 'application/json', 'Content-Length']
+
+/** Seconds to name where the error does not say itself when to ask again. */
+const defaultRetry = 5
+
+/** The headers of a JSON answer (name, value, ...) of `bytes` bytes. */
+export function answerHeaders(bytes: number): string[] {
+  return [...jsonHeaders, String(bytes)]
+}
+
+/** The headers that belong to an error: the challenge of a 401 (RFC 6750 section 3) and when to ask again. */
+export function errorHeaders(error: BrokerError): string[] {
+  const retry =
+    error.retry_after ??
+    (error.code === 'temporarily_unavailable' || error.code === 'slow_down' ? defaultRetry : undefined)
+  return [
+    ...(error.status === 401 ? ['WWW-Authenticate', 'Bearer'] : []),
+    ...(retry === undefined ? [] : ['Retry-After', String(Math.max(0, Math.ceil(retry)))]),
+  ]
+}
+
+/** A whole refusal as text, for a connection on which no request was understood. The connection ends after it. */
+export function rawRefusal(error: BrokerError): string {
+  const body = JSON.stringify(error.toBody())
+  const headers = ['Connection', 'close', ...errorHeaders(error), ...answerHeaders(Buffer.byteLength(body))]
+  let text = `HTTP/1.1 ${String(error.status)} ${STATUS_CODES[error.status] ?? 'Error'}\r\n`
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i] ?? ''}: ${headers[i + 1] ?? ''}\r\n`
+  return `${text}\r\n${body}`
+}

@@ -1,0 +1,117 @@
+/**
+ * The door that asks: client-api over HTTP. The rule: one table, made from the contract; each call is recognise the
+ * client, parse, ask the broker, answer; and a missing, unknown, revoked, malformed or doubled credential gets one and
+ * the same answer. Paths are compared as they came, byte for byte.
+ */
+import type { AskingDoor } from '../broker/doors.ts'
+import type { ClientRecord } from '../broker/ports.ts'
+import { type ClientApi, clientCalls, clientRoutes } from '../contract/client-api.ts'
+import { BrokerError } from '../contract/errors.ts'
+import type { Exchange } from './exchange.ts'
+import { answerHello, helloNonce, isHello } from './hello.ts'
+import { bearerToken, methodNotAllowed } from './http-guard.ts'
+import type { Handler } from './http-service.ts'
+import type { BrokerIdentity } from './identity.ts'
+
+type Name = keyof ClientApi
+type OpenName = { [N in Name]: (typeof clientRoutes)[N]['open'] extends true ? N : never }[Name]
+type OpenCall = (argument: unknown, exchange: Exchange) => Promise<unknown>
+type ClientCall = (argument: unknown, exchange: Exchange, client: ClientRecord) => Promise<unknown>
+type Route = { readonly method: string } & (
+  { readonly open: true; readonly call: OpenCall } | { readonly open: false; readonly call: ClientCall }
+)
+/** A route, and what the target says beside it: an id in the path or a query. */
+type Match = { readonly route: Route; readonly argument: unknown } | BrokerError
+
+const invalidClient = new BrokerError('invalid_client', 'This needs the token of a paired client.', {
+  resolve: { command: 'valetkey pair NAME' },
+})
+const noSuchPath = new BrokerError('not_found', 'There is nothing at this path.')
+const noQuery = new BrokerError('invalid_request', 'This call takes no query.')
+
+export interface AskingOptions {
+  readonly asking: AskingDoor
+  readonly identity: BrokerIdentity
+  /** What `hello` vouches for: this listener's socket path or `127.0.0.1:port`, known once it is bound. */
+  readonly address: () => string
+}
+
+/** The handler of client-api for one listener. */
+export function serveAsking(options: AskingOptions): Handler {
+  const routes = routesOf(options)
+  return (exchange) => {
+    const { target, method, authorization } = exchange.head
+    const exact = routes.get(target)
+    const match = exact === undefined ? matchTarget(routes, target) : { route: exact, argument: undefined }
+    if (match instanceof BrokerError) {
+      exchange.refuse(match)
+      return
+    }
+    const { route, argument } = match
+    if (route.method !== method) {
+      const { error, headers } = methodNotAllowed(route.method)
+      exchange.refuse(error, headers)
+      return
+    }
+    let call: OpenCall
+    if (route.open) call = route.call
+    else {
+      const token = bearerToken(authorization)
+      const client = token === null ? null : options.asking.authenticate(token)
+      if (client === null) {
+        exchange.refuse(invalidClient)
+        return
+      }
+      exchange.recognise()
+      call = (value) => route.call(value, exchange, client)
+    }
+    if (method === 'POST')
+      exchange.readJson((body) => {
+        exchange.settle(call(body, exchange))
+      })
+    else if (exchange.hasNoBody()) exchange.attempt(() => call(argument, exchange))
+  }
+}
+
+function routesOf({ asking, identity, address }: AskingOptions): ReadonlyMap<string, Route> {
+  const open: Readonly<Record<OpenName, OpenCall>> = {
+    hello: (_argument, { head }) => Promise.resolve(answerHello(identity, helloNonce(head.target), address())),
+    pair: (argument, line) => asking.pair(clientCalls.pair(argument, ''), line),
+  }
+  const ofClient: Readonly<Record<Exclude<Name, OpenName>, ClientCall>> = {
+    token: (argument, line, client) => asking.token(client, clientCalls.token(argument, ''), line),
+    invalidate: (argument, line, client) => asking.invalidate(client, clientCalls.invalidate(argument, ''), line),
+    accounts: (_argument, _line, client) => asking.accounts(client),
+    request: (argument, _line, client) => asking.request(client, clientCalls.request(argument, '').id),
+    status: (_argument, _line, client) => asking.status(client),
+  }
+  const at = (name: Name): string => clientRoutes[name].path
+  const method = (name: Name): string => clientRoutes[name].method
+  return new Map<string, Route>([
+    ...Object.entries(open).map(([name, call]): [string, Route] => [
+      at(name as Name),
+      { method: method(name as Name), open: true, call },
+    ]),
+    ...Object.entries(ofClient).map(([name, call]): [string, Route] => [
+      at(name as Name),
+      { method: method(name as Name), open: false, call },
+    ]),
+  ])
+}
+
+const requestPrefix = clientRoutes.request.path.replace('{id}', '')
+
+/** The targets that are not just a path: `hello` with its nonce, and a question by its id. */
+function matchTarget(routes: ReadonlyMap<string, Route>, target: string): Match {
+  if (isHello(target)) return matched(routes.get(clientRoutes.hello.path), undefined)
+  const path = target.split('?', 1)[0] ?? ''
+  const id = path.startsWith(requestPrefix) ? path.slice(requestPrefix.length) : ''
+  const match = /^[\w.~-]{1,64}$/u.test(id)
+    ? matched(routes.get(clientRoutes.request.path), { id })
+    : matched(routes.get(path), undefined)
+  return path === target || match === noSuchPath ? match : noQuery
+}
+
+function matched(route: Route | undefined, argument: unknown): Match {
+  return route === undefined ? noSuchPath : { route, argument }
+}
