@@ -1,0 +1,249 @@
+/**
+ * Linking an account: choose the provider, say what it needs, sign in in the browser, arrive at the account. The rule:
+ * what was typed stays until the sign-in worked, and an error stands at the field it is about.
+ */
+import { type ReactElement, useState } from 'react'
+import type { ProviderSummary, SignIn } from '../../main/contract/model.ts'
+import type { Snapshot } from '../../main/contract/window-api.ts'
+import { emptyDraft, fieldOf, requestOf, type Draft } from '../link-draft.ts'
+import { hrefOf, navigate } from '../navigation.ts'
+import { useStore } from '../state.ts'
+import { text } from '../text.ts'
+import { Button, Problem, useAction } from '../ui/action.tsx'
+import { Field } from '../ui/field.tsx'
+import { Icon, Mark } from '../ui/icons.tsx'
+import { Name, plain, Sentence } from '../ui/words.tsx'
+import { SignInPanel } from './sign-in.tsx'
+
+/** With fewer providers a filter is only in the way. */
+const FILTER_FROM = 7
+
+export function LinkScreen({
+  snapshot,
+  id,
+}: {
+  readonly snapshot: Snapshot
+  readonly id: string | undefined
+}): ReactElement {
+  const store = useStore()
+  const action = useAction()
+  const [draft, setDraft] = useState<Draft>()
+  const [started, setStarted] = useState<SignIn>()
+  const provider = snapshot.providers.find((candidate) => candidate.id === draft?.provider)
+
+  if (id !== undefined) {
+    const signIn =
+      snapshot.sign_ins.find((candidate) => candidate.id === id) ?? (started?.id === id ? started : undefined)
+    return <SignInPanel key={id} id={id} signIn={signIn} snapshot={snapshot} />
+  }
+  return (
+    <>
+      <a className="back" href={hrefOf('accounts')}>
+        <Icon name="back" /> {text.accounts.title}
+      </a>
+      <div className="head">
+        <h1 tabIndex={-1}>
+          {provider ? (
+            <Sentence of={text.link.details} values={{ provider: <Name of={provider.name} /> }} />
+          ) : (
+            text.link.title
+          )}
+        </h1>
+      </div>
+      {provider && draft ? (
+        <DetailsForm
+          provider={provider}
+          draft={draft}
+          onChange={setDraft}
+          action={action}
+          onBack={() => {
+            action.clear()
+            setDraft(undefined)
+          }}
+          onSubmit={() => {
+            action.run(async () => {
+              const signIn = await store.call('link', requestOf(draft, provider, snapshot.surface === 'window'))
+              setStarted(signIn)
+              navigate('link', signIn.id)
+            })
+          }}
+        />
+      ) : (
+        <ProviderChoice
+          providers={snapshot.providers}
+          onChoose={(chosen) => {
+            setDraft(emptyDraft(chosen))
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+function ProviderChoice({
+  providers,
+  onChoose,
+}: {
+  readonly providers: readonly ProviderSummary[]
+  readonly onChoose: (provider: ProviderSummary) => void
+}): ReactElement {
+  const [filter, setFilter] = useState('')
+  const words = filter.trim().toLowerCase()
+  const shown = providers.filter((provider) => `${provider.name} ${provider.id}`.toLowerCase().includes(words))
+  return (
+    <section aria-labelledby="choose">
+      <h2 id="choose" className="quiet-heading">
+        {text.link.choose}
+      </h2>
+      {providers.length === 0 && <p>{text.link.noProviders}</p>}
+      {providers.length >= FILTER_FROM && (
+        <Field label={text.link.filter} type="search" value={filter} onChange={setFilter} />
+      )}
+      <ul className="providers">
+        {shown.map((provider) => (
+          <li key={provider.id}>
+            <button
+              type="button"
+              className="provider"
+              onClick={() => {
+                onChoose(provider)
+              }}
+            >
+              <Mark of={provider.name} />
+              <span className="clip">
+                <Name of={provider.name} />
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+interface DetailsProps {
+  readonly provider: ProviderSummary
+  readonly draft: Draft
+  readonly onChange: (draft: Draft) => void
+  readonly action: ReturnType<typeof useAction>
+  readonly onBack: () => void
+  readonly onSubmit: () => void
+}
+
+function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: DetailsProps): ReactElement {
+  const names = [...provider.variables.map(({ name }) => name), 'client_id', 'client_secret', 'scope', 'label']
+  const wrong = action.error && fieldOf(action.error, names)
+  const errorAt = (name: string): string | undefined => (wrong === name ? action.error?.message : undefined)
+  const documentation = provider.documentation?.startsWith('https://') ? provider.documentation : undefined
+  return (
+    <form
+      className="card form"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (!action.pending) onSubmit()
+      }}
+    >
+      {provider.variables.map((variable) => (
+        <Field
+          key={variable.name}
+          label={<Name of={variable.title} />}
+          type={variable.secret ? 'password' : 'text'}
+          value={draft.params[variable.name] ?? ''}
+          required={variable.required && variable.default === undefined}
+          optional={!variable.required || variable.default !== undefined}
+          error={errorAt(variable.name)}
+          hint={hintOf(variable)}
+          onChange={(value) => {
+            onChange({ ...draft, params: { ...draft.params, [variable.name]: value } })
+          }}
+        />
+      ))}
+      <Field
+        label={text.link.clientId}
+        hint={
+          <>
+            {text.link.clientIdHint}{' '}
+            {documentation !== undefined && (
+              <a href={documentation} target="_blank" rel="noopener noreferrer">
+                {text.link.documentation} <Icon name="away" />
+              </a>
+            )}
+          </>
+        }
+        optional
+        value={draft.clientId}
+        error={errorAt('client_id')}
+        onChange={(clientId) => {
+          onChange({ ...draft, clientId })
+        }}
+      />
+      <Field
+        label={text.link.clientSecret}
+        hint={text.link.clientSecretHint}
+        optional
+        type="password"
+        value={draft.clientSecret}
+        error={errorAt('client_secret')}
+        onChange={(clientSecret) => {
+          onChange({ ...draft, clientSecret })
+        }}
+      />
+      {provider.scopes.length > 0 && (
+        <fieldset className="choices">
+          <legend>{text.link.scopes}</legend>
+          <div className="hint">{text.link.scopesHint}</div>
+          {provider.scopes.map((scope) => (
+            <label key={scope} className="choice">
+              <input
+                type="checkbox"
+                checked={draft.scopes.includes(scope)}
+                onChange={(event) => {
+                  const others = draft.scopes.filter((other) => other !== scope)
+                  onChange({ ...draft, scopes: event.target.checked ? [...others, scope] : others })
+                }}
+              />
+              <code>
+                <Name of={scope} />
+              </code>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      <Field
+        label={provider.scopes.length > 0 ? text.link.otherScopes : text.link.scopes}
+        hint={text.link.otherScopesHint}
+        optional
+        value={draft.otherScopes}
+        error={errorAt('scope')}
+        onChange={(otherScopes) => {
+          onChange({ ...draft, otherScopes })
+        }}
+      />
+      <Field
+        label={text.link.label}
+        hint={text.link.labelHint}
+        optional
+        value={draft.label}
+        error={errorAt('label')}
+        onChange={(label) => {
+          onChange({ ...draft, label })
+        }}
+      />
+      <Problem error={wrong === undefined ? action.error : undefined} />
+      <div className="actions actions-end">
+        <Button onPress={onBack}>{text.link.back}</Button>
+        <button type="submit" className="button primary" disabled={action.pending}>
+          <span>{text.link.next}</span>
+        </button>
+      </div>
+    </form>
+  )
+}
+
+function hintOf({ example, default: standard }: ProviderSummary['variables'][number]): ReactElement | undefined {
+  if (standard !== undefined)
+    return <Sentence of={text.link.standard} values={{ value: <code>{plain(standard)}</code> }} />
+  return example === undefined ? undefined : (
+    <Sentence of={text.link.example} values={{ example: <code>{plain(example)}</code> }} />
+  )
+}

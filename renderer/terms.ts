@@ -1,0 +1,313 @@
+/**
+ * Codes and states in words. The rule: they become sentences here and nowhere else, and each `switch` covers its whole
+ * union, so a new code does not compile until somebody has said what it means.
+ */
+import type { ErrorCode } from '../main/contract/errors.ts'
+import type {
+  AccountState,
+  ActivityAction,
+  ActivityEntry,
+  ClientKind,
+  RequestKind,
+  Right,
+  VaultState,
+} from '../main/contract/model.ts'
+import type { Duration, KeySlotKind, UnlinkReport } from '../main/contract/window-api.ts'
+import type { Connection } from './bridge.ts'
+
+/** What a refusal means, in general; its own description says the rest. */
+export function errorSentence(code: ErrorCode): string {
+  switch (code) {
+    case 'invalid_request':
+      return 'Something in this is not right.'
+    case 'invalid_client':
+      return 'This window is not signed in to Valetkey any more.'
+    case 'pairing_required':
+      return 'That app has to be paired first.'
+    case 'access_denied':
+      return 'That was refused.'
+    case 'consent_required':
+      return 'That needs somebody’s approval first.'
+    case 'invalid_scope':
+      return 'The account does not have these scopes.'
+    case 'not_found':
+      return 'That is not there any more.'
+    case 'account_selection_required':
+      return 'Say which account is meant.'
+    case 'login_required':
+      return 'You need to sign in at the provider again.'
+    case 'locked':
+      return 'The vault is locked.'
+    case 'slow_down':
+      return 'That was too often; wait a little.'
+    case 'server_error':
+      return 'Valetkey made a mistake.'
+    case 'provider_error':
+      return 'The provider gave an answer Valetkey cannot use.'
+    case 'temporarily_unavailable':
+      return 'The provider cannot be reached just now.'
+    case 'timeout':
+      return 'It took too long.'
+    case 'not_running':
+      return 'Valetkey does not answer.'
+  }
+}
+
+/** An account's state in words; `{provider}` is put in by the caller. */
+export function stateWords(state: AccountState): { readonly word: string; readonly more?: string } {
+  switch (state) {
+    case 'connected':
+      return { word: 'Connected' }
+    case 'signing-in':
+      return { word: 'Waiting for your browser…' }
+    case 'offline':
+      return {
+        word: 'Can’t reach {provider}',
+        more: 'Valetkey keeps trying; a token that is still good is still given out.',
+      }
+    case 'needs-sign-in':
+      return { word: 'Sign in again', more: '{provider} ended this session.' }
+    case 'unsaved':
+      return {
+        word: 'Not saved to disk',
+        more: 'A new refresh token lives only in memory. Make room on the disk and leave Valetkey running.',
+      }
+    case 'misconfigured':
+      return { word: 'Client refused', more: '{provider} refuses the client, not you. Check its ID and secret.' }
+    case 'locked':
+      return { word: 'Locked', more: 'Unlock the vault to use this account.' }
+  }
+}
+
+export function connectionWords(connection: Connection): { readonly word: string; readonly more?: string } | undefined {
+  switch (connection) {
+    case 'live':
+      return undefined
+    case 'connecting':
+      return { word: 'Connecting…' }
+    case 'reconnecting':
+      return { word: 'Reconnecting…', more: 'What you see may be old.' }
+    case 'lost':
+      return {
+        word: 'Connection lost',
+        more: 'What you see may be old. Valetkey may have stopped; “valetkey status” tells.',
+      }
+    case 'signed-out':
+      return {
+        word: 'Signed out',
+        more: 'This browser is not signed in to the console any more. Run “valetkey status” for a new link.',
+      }
+  }
+}
+
+export function kindWords(kind: ClientKind): string {
+  switch (kind) {
+    case 'cli':
+      return 'command-line tool'
+    case 'script':
+      return 'script'
+    case 'extension':
+      return 'browser extension'
+    case 'agent':
+      return 'AI agent'
+  }
+}
+
+/** The question's own title; `{client}`, `{provider}` are put in by the caller. */
+export function questionTitle(kind: RequestKind, withAccount: boolean): string {
+  switch (kind) {
+    case 'pair':
+      return '{client} wants to be paired with Valetkey'
+    case 'access':
+      return withAccount
+        ? '{client} wants to use your {provider} account'
+        : '{client} wants to use one of your accounts'
+    case 'sign-in':
+      return withAccount ? '{client} needs you to sign in to {provider} again' : '{client} needs you to sign in'
+  }
+}
+
+/** What happens when it is allowed. */
+export function consequence(kind: RequestKind, right: Right): string {
+  switch (kind) {
+    case 'pair':
+      return 'It may ask you for accounts from now on. It gets none by this.'
+    case 'access':
+      return rightWords(right).sentence
+    case 'sign-in':
+      return 'You sign in at the provider in your browser. The app sees none of it.'
+  }
+}
+
+export function rightWords(right: Right): {
+  readonly short: string
+  readonly title: string
+  readonly sentence: string
+} {
+  switch (right) {
+    case 'use':
+      return {
+        short: 'use through Valetkey',
+        title: 'Use it through Valetkey.',
+        sentence: 'Valetkey makes the calls for it. The app never sees a token.',
+      }
+    case 'read':
+      return {
+        short: 'read tokens',
+        title: 'Read its tokens.',
+        sentence: 'A working access token leaves Valetkey. The app can act as you with it until the token expires.',
+      }
+  }
+}
+
+export const durations: readonly Duration[] = ['once', '1h', '8h', 'always']
+
+export function durationWords(duration: Duration): string {
+  switch (duration) {
+    case 'once':
+      return 'Just this once'
+    case '1h':
+      return 'For 1 hour'
+    case '8h':
+      return 'For 8 hours'
+    case 'always':
+      return 'Until I stop it'
+  }
+}
+
+export function vaultWords(state: VaultState): { readonly word: string; readonly more?: string } {
+  switch (state) {
+    case 'unlocked':
+      return { word: 'Unlocked' }
+    case 'locked':
+      return { word: 'Locked', more: 'No app gets a token until you unlock it.' }
+    case 'read-only':
+      return { word: 'Read-only', more: 'Tokens are given out, but nothing can be linked, changed or removed.' }
+    case 'damaged':
+      return {
+        word: 'Damaged',
+        more: 'No app gets a token. Nothing was deleted; “valetkey doctor” tells what can be done.',
+      }
+  }
+}
+
+export function protectionWords(kind: KeySlotKind): string {
+  switch (kind) {
+    case 'safe-storage':
+      return 'the operating system (safe storage)'
+    case 'os-keyring':
+      return 'the operating system’s keyring'
+    case 'passphrase':
+      return 'your passphrase'
+    case 'key-file':
+      return 'a file on this disk'
+  }
+}
+
+/** What became of the tokens at the provider. */
+export function unlinkWords(remote: UnlinkReport['remote']): {
+  readonly tone: 'good' | 'warning'
+  readonly message: string
+} {
+  switch (remote) {
+    case 'revoked':
+      return { tone: 'good', message: 'The account was removed, and the provider has ended its session.' }
+    case 'kept':
+      return {
+        tone: 'good',
+        message: 'The account was removed here. The session at the provider goes on, as you asked.',
+      }
+    case 'unsupported':
+      return {
+        tone: 'warning',
+        message:
+          'The account was removed here. This provider has no way to end the session from outside; do it on its own website.',
+      }
+    case 'failed':
+      return {
+        tone: 'warning',
+        message:
+          'The account was removed here, but the provider could not be told. End the session on its own website.',
+      }
+  }
+}
+
+export function actionWords(action: ActivityAction): string {
+  switch (action) {
+    case 'token':
+      return 'A token'
+    case 'invalidate':
+      return 'A new token after a refusal'
+    case 'refresh':
+      return 'Renewal'
+    case 'pair':
+      return 'Pairing'
+    case 'link':
+      return 'Sign-in'
+    case 'unlink':
+      return 'Removal of an account'
+    case 'approve':
+      return 'Approval'
+    case 'revoke':
+      return 'End of access'
+    case 'lock':
+      return 'Lock'
+    case 'unlock':
+      return 'Unlock'
+  }
+}
+
+type Tone = 'good' | 'bad' | 'plain'
+
+/** Outcomes the broker writes; what is missing here is shown as it came. */
+const outcomes: Readonly<Record<string, readonly [Tone, string]>> = {
+  ok: ['good', 'Done'],
+  'token ok': ['good', 'Allowed'],
+  'invalidate ok': ['good', 'Allowed'],
+  refreshed: ['good', 'Renewed'],
+  offline: ['plain', 'Provider not reached'],
+  ambiguous: ['plain', 'Answer lost; tried again'],
+  transient: ['plain', 'Provider in trouble; tried again'],
+  throttled: ['plain', 'Provider asked to wait'],
+  final: ['bad', 'Needs sign-in'],
+  'client-configuration': ['bad', 'Client refused'],
+  'interaction-needed': ['bad', 'Needs sign-in'],
+  approved: ['good', 'Allowed'],
+  denied: ['bad', 'Denied'],
+  expired: ['plain', 'Timed out'],
+  linked: ['good', 'Linked'],
+  renewed: ['good', 'Signed in again'],
+  revoked: ['good', 'Removed and signed out'],
+  kept: ['good', 'Removed here only'],
+  unsupported: ['plain', 'Removed here only'],
+  failed: ['bad', 'Removed here; provider not told'],
+  once: ['good', 'Allowed (once)'],
+  '1h': ['good', 'Allowed for 1 hour'],
+  '8h': ['good', 'Allowed for 8 hours'],
+  always: ['good', 'Allowed until stopped'],
+  client: ['plain', 'App removed'],
+  consent: ['plain', 'Access stopped'],
+  refused: ['bad', 'Refused'],
+  invalid_request: ['bad', 'Bad request'],
+  access_denied: ['bad', 'Denied'],
+  consent_required: ['plain', 'Needs approval'],
+  invalid_scope: ['bad', 'Scopes not granted'],
+  not_found: ['bad', 'No such account'],
+  account_selection_required: ['plain', 'Several accounts fit'],
+  login_required: ['bad', 'Needs sign-in'],
+  locked: ['bad', 'Vault locked'],
+  slow_down: ['plain', 'Asked too often'],
+  server_error: ['bad', 'Internal error'],
+  provider_error: ['bad', 'Provider error'],
+  temporarily_unavailable: ['plain', 'Provider not reached'],
+  timeout: ['plain', 'Timed out'],
+}
+
+export function outcomeWords({ action, outcome }: Pick<ActivityEntry, 'action' | 'outcome'>): {
+  readonly tone: Tone
+  readonly words: string
+} {
+  const key = [`${action} ${outcome}`, outcome].find((candidate) => Object.hasOwn(outcomes, candidate))
+  const [tone, words] = (key === undefined ? undefined : outcomes[key]) ?? (['plain', outcome] as const)
+  return { tone, words }
+}
