@@ -1,0 +1,187 @@
+/**
+ * `pair`, `clients`, `consents`, `revoke`, `requests`, `approve`, `deny`: who may ask for what. The rule: before a yes
+ * the person has read WHO asks, for WHAT, with WHICH account, and has typed the code that the asking program shows.
+ */
+import { BrokerError } from '../../contract/errors.ts'
+import type { AccessRequest, ClientKind, Right } from '../../contract/model.ts'
+import type { Duration, Snapshot } from '../../contract/window-api.ts'
+import { callBroker } from '../broker-call.ts'
+import { fail, neutralise, print, printJson, say } from '../output.ts'
+import { formatTime, printTable } from '../table.ts'
+import { announce } from '../token.ts'
+import { type Session, show } from './session.ts'
+
+/** Seconds; the broker gives up on a pairing long before. */
+const pairingWait = 660
+/** Codes that may be mistyped here; the broker counts for itself. */
+const tries = 3
+
+/** Pairs a program and prints its client token, once. */
+export async function pairClient(session: Session, name: string, { kind }: { readonly kind: ClientKind }): Promise<void> {
+  const answer = await callBroker(
+    session.env,
+    'pair',
+    { name, kind },
+    {
+      wait: pairingWait,
+      onPending: (pending) => {
+        announce(pending, session.json)
+      },
+    },
+  )
+  if (session.json) printJson(answer)
+  else {
+    say(`paired as ${neutralise(answer.client_id)}; this is its token, shown only now (for VALETKEY_CLIENT_TOKEN)`)
+    print(neutralise(answer.client_token))
+  }
+}
+
+export async function listClients(session: Session): Promise<void> {
+  const { clients } = await session.decide('snapshot')
+  if (session.json) printJson({ clients })
+  else
+    printTable(
+      ['name', 'kind', 'id', 'paired', 'last used'],
+      clients.map(({ name, kind, id, paired_at, last_used_at }) => [name, kind, id, formatTime(paired_at), formatTime(last_used_at)]),
+      'no programs are paired',
+    )
+}
+
+export async function listConsents(session: Session): Promise<void> {
+  const snapshot = await session.decide('snapshot')
+  if (session.json) printJson({ grants: snapshot.grants })
+  else
+    printTable(
+      ['program', 'account', 'right', 'until', 'id', 'scope'],
+      snapshot.grants.map(({ client_id, account_id, right, until, once, id, scope }) => [
+        nameOfClient(snapshot, client_id),
+        labelOf(snapshot, account_id),
+        right,
+        once ? 'used once' : until === null ? 'revoked' : formatTime(until),
+        id,
+        scope,
+      ]),
+      'no consents are in force',
+    )
+}
+
+/** Takes back a program's pairing (by id or name) or one consent (by id). */
+export async function revoke(session: Session, words: string): Promise<void> {
+  const { value, what } = await session.decide('revokeClient', { client: words }).then(
+    (client) => ({ value: client, what: `${client.name} is no longer paired and has no consents left` }),
+    async (thrown: unknown) => {
+      if (!(thrown instanceof BrokerError) || thrown.code !== 'not_found') throw thrown
+      return { value: await revokeConsent(session, words), what: 'the consent is revoked' }
+    },
+  )
+  show(session, value, () => {
+    say(neutralise(what))
+    return undefined
+  })
+}
+
+async function revokeConsent(session: Session, id: string): Promise<unknown> {
+  try {
+    return await session.decide('revokeGrant', { id })
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerError) || thrown.code !== 'not_found') throw thrown
+    throw new BrokerError('not_found', `No program and no consent is called “${id}”.`, {
+      cause: thrown,
+      resolve: { command: 'valetkey consents' },
+    })
+  }
+}
+
+export async function listRequests(session: Session): Promise<void> {
+  const { requests } = await session.decide('snapshot')
+  if (session.json) printJson({ requests })
+  else
+    printTable(
+      ['id', 'program', 'asks for', 'account', 'until', 'scope', 'reason (their words)'],
+      requests.map((request) => [
+        request.id,
+        `${request.client.name} (${request.client.kind})`,
+        wantOf(request),
+        request.account?.label ?? '',
+        formatTime(request.expires_at),
+        request.scope,
+        request.reason ?? '',
+      ]),
+      'nothing is waiting for you',
+    )
+}
+
+export interface ApproveOptions {
+  readonly for?: Duration
+  readonly right?: Right
+  readonly account?: string
+  readonly code?: string
+}
+
+/** Approves a question with the code the asking program shows: given, or typed at the prompt. */
+export async function approve(session: Session, id: string, options: ApproveOptions): Promise<void> {
+  const { code, ...rest } = options
+  if (code === undefined && !session.input.isTerminal)
+    throw new BrokerError('invalid_request', 'Give the code that the asking program shows with --code (there is no terminal to ask on).')
+  if (code !== undefined) {
+    approved(session, await session.decide('approve', { id, code, ...rest }))
+    return
+  }
+  const { requests } = await session.decide('snapshot')
+  const request = requests.find((one) => one.id === id)
+  if (!request) throw new BrokerError('not_found', `No question ${JSON.stringify(id)} is waiting.`, { resolve: { command: 'valetkey requests' } })
+  for (const line of question(request)) say(line)
+  for (let attempt = 1; ; attempt++) {
+    const typed = await session.input.next(`code that ${neutralise(request.client.name)} shows: `)
+    if (typed === null || typed.trim() === '') throw new BrokerError('invalid_request', 'No code was typed; nothing was decided.')
+    try {
+      approved(session, await session.decide('approve', { id, code: typed.trim().slice(0, 16), ...rest }))
+      return
+    } catch (thrown) {
+      if (attempt >= tries || !(thrown instanceof BrokerError) || thrown.code !== 'access_denied') throw thrown
+      fail(thrown, session.json)
+    }
+  }
+}
+
+/** WHO asks, for WHAT, with WHICH account, and why by their own account. */
+export function question(request: AccessRequest): readonly string[] {
+  const { client, account, scope, reason } = request
+  const what = `${neutralise(client.name)} (${client.kind}) wants to ${wantOf(request)}`
+  return [
+    account ? `${what} ${neutralise(account.label)} at ${neutralise(account.provider_name)}` : what,
+    ...(scope === '' ? [] : [`scope: ${neutralise(scope)}`]),
+    ...(reason === undefined ? [] : [`their reason, unverified: ${neutralise(reason)}`]),
+  ]
+}
+
+function wantOf({ kind, right }: AccessRequest): string {
+  if (kind === 'pair') return 'be paired'
+  if (kind === 'sign-in') return 'sign in again to'
+  return right === 'read' ? 'read tokens of' : 'use'
+}
+
+function approved(session: Session, request: AccessRequest): void {
+  show(session, request, () => {
+    say(`approved for ${neutralise(request.client.name)}`)
+    return undefined
+  })
+}
+
+export async function deny(session: Session, id: string): Promise<void> {
+  const request = await session.decide('deny', { id })
+  show(session, request, () => {
+    say(`denied to ${neutralise(request.client.name)}`)
+    return undefined
+  })
+}
+
+/** A program's name for its id, where it is still known. */
+export function nameOfClient({ clients }: Snapshot, id: string | undefined): string {
+  return clients.find((client) => client.id === id)?.name ?? id ?? ''
+}
+
+/** An account's label for its id, where it is still known. */
+export function labelOf({ accounts }: Snapshot, id: string | undefined): string {
+  return accounts.find((account) => account.id === id)?.label ?? id ?? ''
+}

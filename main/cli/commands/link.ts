@@ -1,0 +1,162 @@
+/**
+ * `link`: a sign-in watched from a terminal. The rule: the sign-in that was started here ends here; if the person gives
+ * up, so does the broker, and no browser tab is left that could still bring something.
+ */
+import { BrokerError, isErrorCode } from '../../contract/errors.ts'
+import type { SignIn } from '../../contract/model.ts'
+import type { LinkRequest } from '../../contract/window-api.ts'
+import { openBrowser } from '../browser.ts'
+import type { ValueOf } from '../control-call.ts'
+import { neutralise, print, printJson, say, sayPlain, fail } from '../output.ts'
+import type { Session } from './session.ts'
+
+export interface LinkOptions {
+  readonly scope?: string
+  readonly redirect?: 'loopback' | 'paste'
+  readonly browser: boolean
+  readonly clientId?: string
+  readonly clientSecretStdin?: boolean
+  readonly param?: readonly string[]
+  readonly label?: string
+  readonly account?: string
+}
+
+type End = ValueOf<'awaitSignIn'>
+
+/** Seconds one wait for the browser lasts before it is asked for again. */
+const round = 25
+
+/** Links an account at `provider`. Throws what the sign-in failed with. */
+export async function linkAccount(session: Session, provider: string, options: LinkOptions): Promise<void> {
+  const secret = options.clientSecretStdin ? await session.input.secret('client secret: ') : undefined
+  const started = await session.decide('link', toRequest(provider, options, secret))
+  const release = cancelOnSignal(session, started)
+  try {
+    await present(session, started, options.browser)
+    const end = await settle(session, started)
+    report(session, end)
+  } finally {
+    release()
+    session.input.close()
+  }
+}
+
+/** The words of the command line as a request. Throws `invalid_request` for a `--param` that is not `name=value`. */
+export function toRequest(provider: string, options: LinkOptions, secret: string | undefined): LinkRequest {
+  const params = Object.fromEntries(
+    (options.param ?? []).map((word) => {
+      const equals = word.indexOf('=')
+      if (equals < 1) throw new BrokerError('invalid_request', `--param takes name=value, not ${JSON.stringify(word.slice(0, 64))}.`)
+      return [word.slice(0, equals), word.slice(equals + 1)]
+    }),
+  )
+  return {
+    provider,
+    ...(options.scope !== undefined && { scope: options.scope }),
+    ...(options.redirect !== undefined && { redirect: options.redirect }),
+    ...(options.clientId !== undefined && { client_id: options.clientId }),
+    ...(secret !== undefined && { client_secret: secret }),
+    ...(Object.keys(params).length > 0 && { params }),
+    ...(options.label !== undefined && { label: options.label }),
+    ...(options.account !== undefined && { account: options.account }),
+    open_browser: false,
+  }
+}
+
+async function present(session: Session, started: SignIn, browser: boolean): Promise<void> {
+  const url = started.authorization_url
+  const name = neutralise(started.provider_name)
+  if (!browser) {
+    if (session.json) printJson(started)
+    else print(neutralise(url))
+    say(`open this address to sign in to ${name}`)
+  } else {
+    say(`opening your browser to sign in to ${name}`)
+    if (!(await openBrowser(url, session.env, process.platform))) {
+      say('no browser could be opened here; open this address yourself')
+      sayPlain(`open: ${neutralise(url)}`)
+    }
+  }
+  say(started.redirect === 'paste' ? 'then paste the address you are sent to' : 'waiting for you to finish there (Ctrl-C cancels)')
+}
+
+/** Waits for the end, and for pasted addresses where the browser cannot come back by itself. */
+async function settle(session: Session, started: SignIn): Promise<End> {
+  const over = new AbortController()
+  const ended = waitForEnd(session, started.id).finally(() => {
+    over.abort()
+  })
+  if (started.redirect !== 'paste') return ended
+  const pasting = submitPasted(session, started.id, over.signal)
+  return Promise.race([ended, pasting.then(() => ended)])
+}
+
+async function waitForEnd(session: Session, id: string): Promise<End> {
+  for (;;) {
+    const end = await session.decide('awaitSignIn', { id, timeout: round }, round + 15)
+    if (end.sign_in.state !== 'waiting' && end.sign_in.state !== 'finishing') return end
+  }
+}
+
+/** Hands every line to the broker until one fits. On a terminal a wrong one is another try, in a pipe it is the end. */
+async function submitPasted(session: Session, id: string, over: AbortSignal): Promise<void> {
+  for (;;) {
+    const line = await session.input.next('address: ', { signal: over })
+    if (over.aborted) return
+    if (line === null) {
+      await session.decide('cancelSignIn', { id })
+      throw new BrokerError('invalid_request', 'No address was pasted; the sign-in is cancelled.')
+    }
+    const url = line.trim()
+    if (url === '') continue
+    try {
+      await session.decide('submitRedirect', { id, url })
+      return
+    } catch (thrown) {
+      if (over.aborted) return
+      if (!session.input.isTerminal || !(thrown instanceof BrokerError) || thrown.code !== 'invalid_request') {
+        await session.decide('cancelSignIn', { id }).catch(() => undefined)
+        throw thrown
+      }
+      fail(thrown, false)
+    }
+  }
+}
+
+function report(session: Session, { sign_in, account }: End): void {
+  if (sign_in.state === 'cancelled') throw new BrokerError('access_denied', 'The sign-in was cancelled. Nothing was changed.')
+  if (sign_in.state === 'failed' || !account) {
+    const { code, description } = sign_in.error ?? { code: 'server_error', description: 'The sign-in failed.' }
+    throw new BrokerError(isErrorCode(code) ? code : 'provider_error', description)
+  }
+  if (session.json) printJson({ sign_in, account })
+  else {
+    say(`linked ${neutralise(account.label)} at ${neutralise(account.provider_name)}`)
+    print([account.label, account.id, account.scope].map((text) => neutralise(text) || '-').join('  '))
+  }
+}
+
+/** Ctrl-C and a friendly kill end the sign-in too; the exit status is the shell's for that signal. */
+function cancelOnSignal(session: Session, { id }: SignIn): () => void {
+  const statuses = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+  const release = Object.entries(statuses).map(([signal, status]) => {
+    const cancel = (): void => {
+      void session
+        .decide('cancelSignIn', { id }, 5)
+        .then(
+          () => {
+            say('cancelled')
+          },
+          () => {
+            say('could not tell the broker; it gives up by itself')
+          },
+        )
+        .then(() => process.exit(status))
+    }
+    process.once(signal, cancel)
+    return () => process.off(signal, cancel)
+  })
+  return () => {
+    for (const off of release) off()
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * `status`: what runs and where it lives. The rule: it succeeds only when a broker that is ours has answered just now; a
+ * file that says so is not enough.
+ */
+import { BrokerError } from '../../contract/errors.ts'
+import type { Snapshot } from '../../contract/window-api.ts'
+import { callBroker } from '../broker-call.ts'
+import { neutralise } from '../output.ts'
+import { pathsOf } from '../place.ts'
+import { formatTime } from '../table.ts'
+import { readEndpointFile } from '../trust.ts'
+import { type Session, show } from './session.ts'
+
+interface Status {
+  readonly running: true
+  readonly version: string
+  readonly host?: string
+  readonly pid?: number
+  readonly started_at?: number
+  readonly home: string
+  readonly socket: string
+  readonly control: string
+  readonly url?: string
+  readonly vault: { readonly state: string; readonly protection?: string | null; readonly notice?: string }
+  readonly counts: { readonly accounts: number; readonly clients?: number; readonly consents?: number; readonly requests: number }
+}
+
+export async function showStatus(session: Session): Promise<void> {
+  const { home, socket, control } = pathsOf(session.env)
+  const answered = await ask(session)
+  const endpoint = readEndpointFile(pathsOf(session.env))
+  const status: Status = {
+    running: true,
+    ...answered,
+    ...(endpoint && { host: endpoint.host, pid: endpoint.pid, started_at: endpoint.started_at }),
+    home,
+    socket,
+    control,
+    ...(endpoint?.url !== undefined && { url: endpoint.url }),
+  }
+  show(session, status, () => describeStatus(status))
+}
+
+type Answered = Pick<Status, 'version' | 'vault' | 'counts'>
+
+/** Everything from the door that decides; where only a window may look, what the command line's own client may know. */
+async function ask(session: Session): Promise<Answered> {
+  try {
+    return summarise(await session.decide('snapshot'))
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerError) || thrown.code !== 'access_denied') throw thrown
+    const { version, locked, counts } = await callBroker(session.env, 'status', undefined)
+    return { version, vault: { state: locked ? 'locked' : 'unlocked' }, counts }
+  }
+}
+
+function summarise({ version, vault, accounts, clients, grants, requests }: Snapshot): Answered {
+  const counts = { accounts: accounts.length, clients: clients.length, consents: grants.length, requests: requests.length }
+  return { version, vault, counts }
+}
+
+function describeStatus({ version, host, pid, started_at, home, socket, url, vault, counts }: Status): readonly string[] {
+  const weak = vault.protection === 'key-file' ? ' by a key file beside it: whoever can read your files can read it' : ''
+  const rows: readonly (readonly [string, string])[] = [
+    ['running', `${version}${host === undefined ? '' : ` (${host}, pid ${String(pid)}, since ${formatTime(started_at)})`}`],
+    ['home', home],
+    ['socket', socket],
+    ['http', url ?? 'off'],
+    ['vault', `${vault.state}${vault.protection === undefined || vault.protection === null ? '' : `, kept by ${vault.protection}`}${weak}`],
+    ...(vault.notice === undefined ? [] : [['notice', vault.notice] as const]),
+    ...Object.entries(counts).map(([name, count]) => [name, String(count)] as const),
+  ]
+  return rows.map(([name, value]) => `${name.padEnd(9)} ${neutralise(value)}`)
+}

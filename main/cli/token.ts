@@ -1,0 +1,60 @@
+/**
+ * `valetkey token`: the one thing scripts ask for. The rule: stdout gets the token and a newline or nothing at all, and
+ * between the first line of this program and the request on the socket stands only what cannot be left out.
+ */
+import type { TokenAnswer } from '../contract/client-api.ts'
+import { BrokerError } from '../contract/errors.ts'
+import { callBroker, type Pending } from './broker-call.ts'
+import { fail, neutralise, print, printJson, say, sayPlain } from './output.ts'
+import { parseTokenArguments, wantsJson } from './token-arguments.ts'
+
+/** Seconds a broker waits for person and provider by itself, and what we wait longer so that its own answer wins. */
+const brokerWait = 120
+const grace = 15
+
+/** Runs the command with the words after `token`; gives the exit status. */
+export async function runToken(argv: readonly string[]): Promise<number> {
+  try {
+    const { request, header, json, as } = parseTokenArguments(argv)
+    if (as !== undefined && (process.env['VALETKEY_CLIENT_TOKEN'] ?? '') === '')
+      throw new BrokerError('pairing_required', `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`, {
+        resolve: { command: `valetkey pair ${quote(as)}` },
+      })
+    const answer = await callBroker(process.env, 'token', request, {
+      wait: (request.timeout ?? brokerWait) + grace,
+      onPending: (pending) => {
+        announce(pending, json)
+      },
+    })
+    checkAnswer(answer)
+    if (json) printJson(answer)
+    else print(header ? `Authorization: ${answer.authorization}` : answer.access_token)
+    return 0
+  } catch (thrown) {
+    return fail(thrown, wantsJson(argv))
+  }
+}
+
+/** Tells that the person is being asked, and by which code they know who asks. */
+export function announce({ request_id, code }: Pending, json: boolean): void {
+  if (json) sayPlain(JSON.stringify({ pending: { request_id, code } }))
+  else {
+    say('waiting for approval')
+    sayPlain(`code: ${neutralise(code)}`)
+    sayPlain(`run: valetkey approve ${neutralise(request_id)}`)
+  }
+}
+
+/** A word as a shell takes it. */
+function quote(word: string): string {
+  return /^[\w.@/-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+/** RFC 6750 section 2.1 and RFC 9110 section 11.4: visible ASCII on one line, or a shell would be given something else. */
+function checkAnswer({ access_token, authorization }: Partial<TokenAnswer>): void {
+  const isLine = (value: unknown): boolean => typeof value === 'string' && /^[\x20-\x7e]+$/u.test(value)
+  if (!isLine(access_token) || !isLine(authorization))
+    throw new BrokerError('server_error', 'The broker answered with something that is not a token.', {
+      resolve: { command: 'valetkey doctor' },
+    })
+}
