@@ -3,7 +3,7 @@
  * has a type. The rule: a program can ask and can be told; nothing here approves, links, unlinks or configures, so
  * deciding is out of reach of the door that asks, not merely forbidden behind it.
  */
-import { boolean, type Calls, integer, nothing, object, oneOf, optional, text } from './parse.ts'
+import { base64url, boolean, type Calls, integer, nothing, object, oneOf, optional, text } from './parse.ts'
 import type { AccountState, ClientKind, RequestKind, RequestState, Right } from './model.ts'
 
 /** `never`: answer from what is there. `notify`: leave a question for the person and answer at once. `prompt`: wait for the person. */
@@ -116,11 +116,11 @@ export interface ClientApi {
 const scope = text(4096)
 
 export const clientCalls: Calls<ClientApi> = {
-  hello: object({ nonce: text(86, 22) }),
+  hello: object({ nonce: base64url(86, 22) }),
   pair: object({
     name: text(64),
     kind: oneOf('cli', 'script', 'extension', 'agent'),
-    public_key: optional(text(44, 43)),
+    public_key: optional(base64url(43)),
   }),
   token: object({
     account: optional(text(256)),

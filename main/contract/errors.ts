@@ -50,6 +50,8 @@ export interface ErrorBody {
   readonly resolve?: Resolve
   readonly request_id?: string
   readonly candidates?: readonly Candidate[]
+  /** Seconds until asking again makes sense; the same as `Retry-After`. */
+  readonly retry_after?: number
 }
 
 export interface BrokerErrorOptions {
@@ -90,6 +92,7 @@ export class BrokerError extends Error {
       ...(this.resolve && { resolve: this.resolve }),
       ...(this.request_id && { request_id: this.request_id }),
       ...(this.candidates && { candidates: this.candidates }),
+      ...(this.retry_after !== undefined && { retry_after: this.retry_after }),
     }
   }
 }

@@ -2,7 +2,7 @@
  * Where Valetkey lives on disk, as names only. The rule: every process finds every other through this file, so that the
  * command line, the daemon and the desktop cannot disagree. No imports: callers pass the environment in.
  */
-import { integer, object, oneOf, optional, text } from './parse.ts'
+import { base64url, integer, object, oneOf, optional, text } from './parse.ts'
 import { BrokerError } from './errors.ts'
 
 export interface HomePaths {
@@ -26,11 +26,16 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** `VALETKEY_HOME`, else the per-OS data folder. Throws `invalid_request` where no home can be told. */
 export function homePaths(env: Environment, platform: string): HomePaths {
-  const home = env['VALETKEY_HOME'] ?? defaultHome(env, platform)
-  const sep = platform === 'win32' ? '\\' : '/'
-  const absolute = platform === 'win32' ? /^([a-z]:[\\/]|\\\\)/iu.test(home) : home.startsWith('/')
-  if (!absolute) throw new BrokerError('invalid_request', 'VALETKEY_HOME must be an absolute path.')
-  const at = (...names: readonly string[]): string => [home.replace(/[\\/]+$/u, ''), ...names].join(sep)
+  const windows = platform === 'win32'
+  const chosen = env['VALETKEY_HOME'] ?? defaultHome(env, platform)
+  const home = (windows ? chosen.replaceAll('/', '\\') : chosen).replace(/[\\/]+$/u, '')
+  // A folder of its own: the root of a drive or of the file system cannot be closed to others.
+  if (!(windows ? /^([a-z]:\\|\\\\)[^\\]/iu : /^\/[^/]/u).test(home))
+    throw new BrokerError(
+      'invalid_request',
+      `The home ${JSON.stringify(chosen)} must be an absolute path of a folder; set VALETKEY_HOME.`,
+    )
+  const at = (...names: readonly string[]): string => [home, ...names].join(windows ? '\\' : '/')
   const pipe = (name: string): string => `\\\\.\\pipe\\valetkey-${hash(home.toLowerCase())}-${name}`
   return {
     home: at(),
@@ -42,8 +47,8 @@ export function homePaths(env: Environment, platform: string): HomePaths {
     identity: at('identity.pem'),
     run: at('run'),
     ownerLock: at('run', 'owner.lock'),
-    socket: platform === 'win32' ? pipe('broker') : at('run', 'broker.sock'),
-    control: platform === 'win32' ? pipe('control') : at('run', 'control.sock'),
+    socket: windows ? pipe('broker') : at('run', 'broker.sock'),
+    control: windows ? pipe('control') : at('run', 'control.sock'),
     endpointFile: at('run', 'endpoint.json'),
   }
 }
@@ -91,5 +96,5 @@ export const parseEndpointFile = object({
   socket: text(4096),
   control: text(4096),
   url: optional(text(256)),
-  public_key: text(44, 43),
+  public_key: base64url(43),
 })

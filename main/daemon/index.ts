@@ -2,8 +2,9 @@
  * The headless host: the same broker as the desktop's, without a window. The rule: this file wires and decides nothing;
  * read top to bottom it says what a broker consists of and in which order it comes and goes.
  */
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { Broker } from '../broker/broker.ts'
+import type { Ports, Vault } from '../broker/ports.ts'
 import { Secret } from '../broker/secret.ts'
 import { asBrokerError, BrokerError, errorTable } from '../contract/errors.ts'
 import { homePaths, type HomePaths } from '../contract/home.ts'
@@ -11,19 +12,119 @@ import { loadIdentity } from '../endpoint/identity.ts'
 import { readPrivateFile, writePrivateFile } from '../endpoint/private-file.ts'
 import { startEndpoint } from '../endpoint/server.ts'
 import { createAuthorizationServers } from '../oauth/authorization-servers.ts'
+import { builtInProviders } from '../providers/loader.ts'
 import { openActivity } from '../vault/activity.ts'
 import { prepareHome } from '../vault/home.ts'
-import { takeOwnership } from '../vault/owner-lock.ts'
-import { keyFileSlot } from '../vault/slots/key-file.ts'
-import { osKeyringSlot } from '../vault/slots/os-keyring.ts'
-import { passphraseSlot } from '../vault/slots/passphrase.ts'
+import { takeOwnership, type Ownership } from '../vault/owner-lock.ts'
+import { standardSlots } from '../vault/slots/standard.ts'
 import { openVault } from '../vault/vault.ts'
-import { parseDaemonArguments } from './arguments.ts'
+import { type DaemonArguments, parseDaemonArguments } from './arguments.ts'
 import { systemClock, systemRandomness } from './clock.ts'
-import { startConsole } from './console.ts'
 import { faultPoints } from './faults.ts'
 import { createLog } from './log.ts'
 import { readNewPassphrase } from './passphrase.ts'
 import { createPerson } from './person.ts'
+import { whenAskedToStop } from './stop.ts'
 
 declare const __VERSION__: string
+
+const { env, platform, stderr } = process
+const log = createLog(env['VALETKEY_LOG'] === 'debug' ? 'debug' : 'info', (line) => stderr.write(line))
+
+async function run(argv: readonly string[]): Promise<void> {
+  const wanted = parseDaemonArguments(argv)
+  const paths = homePaths(env, platform)
+  prepareHome(paths)
+  const ownership = own(paths)
+  const ports = await openPorts(paths, wanted)
+  await makeFirstKey(ports.vault, wanted)
+  const broker = new Broker(ports, { version: __VERSION__, host: 'daemon', home: paths.home })
+  await broker.open()
+  await admitCommandLine(broker, paths)
+  const endpoint = await startEndpoint({
+    paths,
+    asking: broker.asking,
+    deciding: broker.deciding,
+    identity: loadIdentity(paths.identity),
+    http: wanted.http,
+    log,
+    host: 'daemon',
+    version: __VERSION__,
+  })
+  const console = wanted.console ? await openConsole(broker) : undefined
+  say(`Valetkey is ready in ${paths.home}`)
+  if (endpoint.http_url !== undefined) say(`loopback HTTP: ${endpoint.http_url}`)
+  if (console) say(`console (opens once, within five minutes): ${console.url}`)
+  whenAskedToStop(async () => {
+    await console?.close()
+    await endpoint.close()
+    await broker.stop()
+    ports.activity.close()
+    ownership.release()
+  }, log)
+  await broker.settle()
+}
+
+/** R2: one owner. Throws with where the other one is to be found. */
+function own(paths: HomePaths): Ownership {
+  const ownership = takeOwnership(paths.ownerLock)
+  if (ownership) return ownership
+  throw new BrokerError('temporarily_unavailable', `Valetkey is already running in ${paths.home}.`, {
+    resolve: { command: 'valetkey status' },
+  })
+}
+
+async function openPorts(
+  paths: HomePaths,
+  wanted: DaemonArguments,
+): Promise<Ports & { readonly activity: ReturnType<typeof openActivity> }> {
+  const [clock, randomness] = [systemClock, systemRandomness]
+  return {
+    clock,
+    randomness,
+    log,
+    vault: await openVault({
+      paths,
+      slots: standardSlots(wanted.protection, join(paths.home, 'vault.key'), clock),
+      clock,
+      randomness,
+      log,
+    }),
+    activity: openActivity({ path: paths.activity, clock, log }),
+    servers: createAuthorizationServers({ providers: builtInProviders(), log, clock, version: __VERSION__ }),
+    person: createPerson(env, platform, log),
+    faults: faultPoints(env),
+  }
+}
+
+/** A vault that was just made and opens with a passphrase gets one now; an older one waits for `valetkey unlock`. */
+async function makeFirstKey(vault: Vault, { protection }: DaemonArguments): Promise<void> {
+  if (vault.protection() !== null || vault.state() !== 'locked') return
+  await vault.unlock(protection === 'passphrase' ? await readNewPassphrase() : undefined)
+}
+
+/** The command line's client token: read from its file, or made and written there, 0600. */
+async function admitCommandLine(broker: Broker, paths: HomePaths): Promise<void> {
+  const written = readPrivateFile(paths.cliToken)?.trim()
+  const token = await broker.adoptCommandLine(written === undefined ? undefined : new Secret(written))
+  if (token.reveal() !== written) writePrivateFile(paths.cliToken, `${token.reveal()}\n`)
+}
+
+async function openConsole(broker: Broker): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const [{ startConsole }, { loadAssets }] = await Promise.all([import('./console.ts'), import('./console-assets.ts')])
+  return startConsole({
+    deciding: broker.deciding,
+    assets: await loadAssets(join(import.meta.dirname, 'renderer')),
+    log,
+  })
+}
+
+const say = (sentence: string): boolean => stderr.write(`${sentence}\n`)
+
+run(process.argv.slice(3)).catch((thrown: unknown) => {
+  const error = asBrokerError(thrown)
+  say(`valetkey: ${error.message}`)
+  if (error.resolve?.command !== undefined) say(`run: ${error.resolve.command}`)
+  if (error.code === 'server_error') log('error', 'daemon.fault')
+  process.exit(errorTable[error.code].exit)
+})

@@ -51,6 +51,8 @@ export class ConnectionPool {
       victim.destroy()
     }
     this.#all.set(socket, { busy: 0, known: false, streaming: false, idle: 0, unread: 0, stalled: 0 })
+    // Every request that waits on this connection listens for its end, and a client may pipeline many.
+    socket.setMaxListeners(0)
     socket.once('close', () => this.#all.delete(socket))
   }
 

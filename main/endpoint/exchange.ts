@@ -8,7 +8,7 @@ import type { Log } from '../broker/ports.ts'
 import { pendingHeaders } from '../contract/client-api.ts'
 import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import type { Connection } from './connection-pool.ts'
-import { answerHeaders, errorHeaders } from './http-answer.ts'
+import { answerHeaders, errorHeaders, successHeaders } from './http-answer.ts'
 import { bodyLimit, type Refusal, type RequestHead } from './http-guard.ts'
 import { parseJson } from './json-body.ts'
 
@@ -19,7 +19,7 @@ const tooLarge = new BrokerError('invalid_request', `The body may have at most $
 const unexpectedBody = new BrokerError('invalid_request', 'This call takes no body.')
 const nothing = Buffer.alloc(0)
 /** The JSON of frozen answers; it goes when the broker lets go of the answer, so nothing here outlives a lock. */
-const serialised = new WeakMap<object, string>()
+const serialised = new WeakMap<object, { readonly headers: readonly string[]; readonly body: string }>()
 
 export class Exchange implements Line {
   readonly head: RequestHead
@@ -157,12 +157,15 @@ export class Exchange implements Line {
 
   /** Answers 200. A frozen value is taken to be given again, as a cached token is, and is serialised once. */
   answer(value: unknown): void {
-    let body = typeof value === 'object' && value !== null ? serialised.get(value) : undefined
-    if (body === undefined) {
-      body = JSON.stringify(value)
-      if (Object.isFrozen(value)) serialised.set(value as object, body)
+    const ready = serialised.get(value as object)
+    if (ready !== undefined) {
+      this.#send(200, ready.headers, ready.body)
+      return
     }
-    this.#send(200, answerHeaders(Buffer.byteLength(body)), body)
+    const body = JSON.stringify(value)
+    const headers = successHeaders(Buffer.byteLength(body))
+    if (Object.isFrozen(value)) serialised.set(value as object, { headers, body })
+    this.#send(200, headers, body)
   }
 
   /** Any thrown thing as an answer. */
@@ -218,12 +221,12 @@ export class Exchange implements Line {
     this.refuse(refusal.error, refusal.headers, true)
   }
 
-  #send(status: number, headers: string[], body: string | Buffer): void {
+  #send(status: number, headers: readonly string[], body: string | Buffer): void {
     if (this.#answered) return
     this.#answered = true
     this.#connection.busy--
     if (this.#response.destroyed) return
-    this.#response.writeHead(status, headers)
+    this.#response.writeHead(status, headers as string[])
     this.#response.end(body)
   }
 }

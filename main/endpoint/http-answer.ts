@@ -16,6 +16,8 @@ export const secureHeaders: readonly string[] = [
 ]
 
 const jsonHeaders: readonly string[] = [...secureHeaders, 'Content-Type', 'application/json', 'Content-Length']
+/** Some seconds less than the pool lets a connection idle, so that a client gives it up before we do. */
+const keptHeaders: readonly string[] = ['Keep-Alive', 'timeout=25', ...jsonHeaders]
 
 /** Seconds to name where the error does not say itself when to ask again. */
 const defaultRetry = 5
@@ -23,6 +25,11 @@ const defaultRetry = 5
 /** The headers of a JSON answer (name, value, ...) of `bytes` bytes. */
 export function answerHeaders(bytes: number): string[] {
   return [...jsonHeaders, String(bytes)]
+}
+
+/** As `answerHeaders`, for an answer after which the connection stays. */
+export function successHeaders(bytes: number): string[] {
+  return [...keptHeaders, String(bytes)]
 }
 
 /** The headers that belong to an error: the challenge of a 401 (RFC 6750 section 3) and when to ask again. */

@@ -59,14 +59,15 @@ function countMembers(source: string): number {
   return members
 }
 
-/** Own members of every object in a parsed value. The depth is bounded by `countMembers`. */
+/** Own members of every object in a parsed value, which has no others. The depth is bounded by `countMembers`. */
 function countKeys(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
-  const list = Array.isArray(value)
   let keys = 0
-  for (const entry of Object.values(value)) {
-    if (!list) keys++
-    if (typeof entry === 'object') keys += countKeys(entry)
-  }
+  if (Array.isArray(value)) for (const entry of value) keys += countKeys(entry)
+  else
+    for (const key in value) {
+      const entry: unknown = (value as Record<string, unknown>)[key]
+      keys += typeof entry === 'object' ? 1 + countKeys(entry) : 1
+    }
   return keys
 }

@@ -6,7 +6,7 @@
 import type { RefreshOutcome } from '../broker/ports.ts'
 import type { Secret } from '../broker/secret.ts'
 import { retryAfter } from './lifetimes.ts'
-import { plainText } from './plain-text.ts'
+import { plainText, quoted } from './plain-text.ts'
 import type { TokenAnswer } from './token-answer.ts'
 
 /** How far an exchange got, and what came back. */
@@ -94,10 +94,8 @@ function classOf(answer: Extract<TokenAnswer, { kind: 'error' }>): Class | undef
 export function describe(failure: Extract<Failure, { kind: 'answer' }>, secrets: readonly Secret[] = []): string {
   const { answer, status } = failure
   switch (answer.kind) {
-    case 'error': {
-      const description = plainText(answer.description, 200, secrets)
-      return `The provider answered "${plainText(answer.error, 64, secrets)}"${description === '' ? '.' : `: ${description}`}`
-    }
+    case 'error':
+      return `The provider answered ${quoted(answer.error, answer.description, secrets)}`
     case 'unsupported-type':
       return `The provider issued a token of type "${plainText(answer.token_type, 32, secrets)}", and only Bearer is understood.`
     case 'foreign':

@@ -105,10 +105,12 @@ export async function checkEndpoints(
   const urls = endpointNames.flatMap((name) =>
     endpoints[name] === undefined ? [] : [[name, parseEndpoint(name, endpoints[name])] as const],
   )
-  const allLoopback = [home, ...urls.map(([, url]) => url)].every(isLoopback)
-  for (const [name, url] of [['issuer', home] as const, ...urls])
-    if (url.protocol === 'http:' && !allLoopback)
-      throw new BrokerError('provider_error', `The provider's ${name} cannot be used: it is plain http.`)
+  const all = [['issuer', home] as const, ...urls]
+  const allLoopback = all.every(([, url]) => isLoopback(url))
+  const plain = all.filter(([, url]) => url.protocol === 'http:')
+  const [culprit] = plain.find(([, url]) => !isLoopback(url)) ?? plain[0] ?? []
+  if (culprit !== undefined && !allLoopback)
+    throw new BrokerError('provider_error', `The provider's ${culprit} cannot be used: it is plain http.`)
   const limit = await reach(home, resolve)
   for (const [name, url] of urls) {
     if (url.host === home.host) continue
@@ -118,9 +120,7 @@ export async function checkEndpoints(
         `The provider's ${name} cannot be used: it points into a private network from a public issuer.`,
       )
   }
-  return {
-    insecure_loopback: allLoopback && [home, ...urls.map(([, url]) => url)].some((url) => url.protocol === 'http:'),
-  }
+  return { insecure_loopback: plain.length > 0 }
 }
 
 /** The innermost place a URL leads to; a name that does not resolve leads nowhere, and connecting will say so. */

@@ -3,7 +3,7 @@
  * open only for this sign-in; it answers one path, one method, one host; only the first valid answer counts and closes
  * it; and the page it shows holds nothing but our own words.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BrokerError } from '../contract/errors.ts'
 import { pageHeaders, resultPage, type Result } from './result-page.ts'
@@ -19,79 +19,71 @@ export interface Loopback {
 
 /** Opens the listener. Throws `temporarily_unavailable` when the system gives no port. */
 export async function openLoopback(path: string, receive: Receive): Promise<Loopback> {
-  // A provider's error text may be long; it is cut where it is read.
-  const server = createServer(
-    { maxHeaderSize: 262_144, headersTimeout: 5_000, requestTimeout: 5_000, connectionsCheckingInterval: 1_000 },
-    (request, response) => {
-      answer(server, path, receive, request, response)
-    },
-  )
+  const server = createServer(limits)
   server.on('clientError', (_, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     else socket.destroy()
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
-      reject(
-        new BrokerError(
-          'temporarily_unavailable',
-          'No port could be opened for the browser to come back to; use --flow paste instead.',
-          { cause },
-        ),
-      )
+      const sentence = 'No port could be opened for the browser to come back to; use --flow paste instead.'
+      reject(new BrokerError('temporarily_unavailable', sentence, { cause }))
     })
     server.listen(0, '127.0.0.1', resolve)
   })
   // From here on an error concerns one connection; the sign-in goes on, by timeout or pasted URL if need be.
   server.on('error', () => undefined)
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      server.close()
-      server.closeIdleConnections()
-    },
+  // Kept, because a server that is closing has no address any more while its last connections still ask.
+  const { port } = server.address() as AddressInfo
+  const close = (): void => {
+    server.close()
+    server.closeIdleConnections()
   }
+  server.on('request', (request, response) => {
+    const judged = judge(request, path, port)
+    if (typeof judged === 'number') {
+      refuse(response, judged)
+      return
+    }
+    const result = receive(judged.url)
+    if (!result) {
+      show(response, 400, unknown)
+      return
+    }
+    server.close()
+    result.then(
+      (shown) => {
+        show(response, 200, shown)
+      },
+      () => {
+        refuse(response, 500)
+      },
+    )
+  })
+  return { port, close }
 }
 
-function answer(
-  server: Server,
-  path: string,
-  receive: Receive,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
-  const { port } = server.address() as AddressInfo
+/** A provider's error text may be long, so headers may be; it is cut where it is read. Milliseconds. */
+const limits = {
+  maxHeaderSize: 262_144,
+  headersTimeout: 5_000,
+  requestTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+} as const
+
+const unknown: Result = {
+  title: 'This is not the answer to a sign-in',
+  text: 'Nothing was changed. Go back to Valetkey and start again.',
+}
+
+/** The full URL that was asked for, from text that was never parsed, or the status that refuses it. */
+function judge(request: IncomingMessage, path: string, port: number): number | { readonly url: string } {
   const target = request.url ?? ''
+  const host = `127.0.0.1:${String(port)}`
   const hosts = request.headersDistinct['host'] ?? []
-  const status =
-    hosts.length !== 1 || hosts[0] !== `127.0.0.1:${String(port)}`
-      ? 403
-      : target.split('?')[0] !== path
-        ? 404
-        : request.method !== 'GET'
-          ? 405
-          : 200
-  if (status !== 200) {
-    refuse(response, status)
-    return
-  }
-  const result = receive(`http://127.0.0.1:${String(port)}${target}`)
-  if (!result) {
-    show(response, 400, {
-      title: 'This is not the answer to a sign-in',
-      text: 'Nothing was changed. Go back to Valetkey and start again.',
-    })
-    return
-  }
-  server.close()
-  result.then(
-    (shown) => {
-      show(response, 200, shown)
-    },
-    () => {
-      refuse(response, 500)
-    },
-  )
+  if (hosts.length !== 1 || hosts[0] !== host) return 403
+  if (target.split('?')[0] !== path) return 404
+  return request.method === 'GET' ? { url: `http://${host}${target}` } : 405
 }
 
 function refuse(response: ServerResponse, status: number): void {

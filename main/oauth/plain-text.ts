@@ -21,3 +21,11 @@ export function plainText(value: unknown, limit = 200, secrets: readonly Secret[
   const shown = Array.from(text)
   return shown.length <= limit ? text : `${shown.slice(0, limit - 1).join('')}…`
 }
+
+/** A provider's error and its description as the end of a sentence of ours, with the full stop that providers leave out. */
+export function quoted(error: unknown, description: unknown, secrets: readonly Secret[] = []): string {
+  const words = plainText(description, 200, secrets)
+  const code = `"${plainText(error, 64, secrets)}"`
+  if (words === '') return `${code}.`
+  return `${code}: ${words}${/[.!?…]$/u.test(words) ? '' : '.'}`
+}

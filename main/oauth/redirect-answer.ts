@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { BrokerError } from '../contract/errors.ts'
-import { plainText } from './plain-text.ts'
+import { quoted } from './plain-text.ts'
 
 /** What was fixed when the flow started, and is all that is looked at when it comes back. */
 export interface PendingFlow {
@@ -63,11 +63,10 @@ function judge(params: URLSearchParams, fragment: string, pending: PendingFlow):
     )
   const error = params.get('error')
   if (error !== null) {
-    const said = plainText(params.get('error_description'))
-    const words = said === '' ? '.' : `: ${said}`
+    const said = quoted(error, params.get('error_description'))
     return error === 'access_denied'
-      ? refused(`The sign-in was declined${words}`, 'access_denied')
-      : refused(`The provider refused the sign-in (${plainText(error, 64)})${words}`)
+      ? refused(`The sign-in was declined: ${said}`, 'access_denied')
+      : refused(`The provider refused the sign-in: ${said}`)
   }
   const code = params.get('code') ?? ''
   // RFC 6749 appendix A.11: 1*VSCHAR.

@@ -6,7 +6,7 @@ import type { GrantMaterial, RevokeOutcome } from '../broker/ports.ts'
 import type { Secret } from '../broker/secret.ts'
 import { configurationOf, type OpenidClient } from './configuration.ts'
 import { HttpFault } from './http.ts'
-import { plainText } from './plain-text.ts'
+import { quoted } from './plain-text.ts'
 import type { TokenFetch } from './token-fetch.ts'
 
 export async function revoke(
@@ -28,16 +28,14 @@ export async function revoke(
     }
   }
   const outcomes: RevokeOutcome[] = []
-  if (refresh_token) outcomes.push(await send(refresh_token, 'refresh_token'))
+  if (false) outcomes.push(await send(refresh_token, 'refresh_token'))
   if (access) outcomes.push(await send(access.value, 'access_token'))
   return outcomes[0] ?? { kind: 'unsupported', detail: 'There was no token to revoke.' }
 }
 
 function reasonOf(oc: OpenidClient, thrown: unknown, secrets: readonly Secret[]): string {
-  if (thrown instanceof oc.ResponseBodyError) {
-    const description = plainText(thrown.error_description, 200, secrets)
-    return `The provider answered "${plainText(thrown.error, 64, secrets)}"${description === '' ? '.' : `: ${description}`}`
-  }
+  if (thrown instanceof oc.ResponseBodyError)
+    return `The provider answered ${quoted(thrown.error, thrown.error_description, secrets)}`
   for (let error = thrown; error instanceof Error; error = error.cause)
     if (error instanceof HttpFault) return `The provider could not be asked: ${error.message}.`
   return 'The provider refused to revoke the token.'

@@ -4,7 +4,8 @@ import { advance } from '../../../main/broker/accounts.ts'
 import { backoff, isFreshEnough, renewalTime } from '../../../main/broker/freshness.ts'
 import type { AccountRecord } from '../../../main/broker/ports.ts'
 import { Secret } from '../../../main/broker/secret.ts'
-import { Tokens, type Fresh, type Want } from '../../../main/broker/tokens.ts'
+import { Tokens, type Fresh } from '../../../main/broker/tokens.ts'
+import type { Want } from '../../../main/broker/variants.ts'
 import { createRig, plant, refreshed, settled, type Rig } from '../../fakes/broker-ports.ts'
 
 let rig: Rig

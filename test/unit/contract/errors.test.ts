@@ -63,6 +63,7 @@ describe('BrokerError', () => {
       resolve: { command: 'valetkey approve rq_1', code: 'ABCD' },
       request_id: 'rq_1',
       candidates: [{ id: 'ac_1', label: 'work', provider: 'example' }],
+      retry_after: 5,
     })
   })
 

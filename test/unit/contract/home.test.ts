@@ -25,7 +25,7 @@ describe('the data folder', () => {
       String.raw`C:\Users\ada\AppData\Local\Valetkey`,
     ],
     ['win32', { VALETKEY_HOME: String.raw`d:\keys` }, String.raw`d:\keys`],
-    ['win32', { VALETKEY_HOME: 'D:/keys/' }, 'D:/keys'],
+    ['win32', { VALETKEY_HOME: 'D:/keys/' }, 'D:\\keys'],
     ['win32', { VALETKEY_HOME: String.raw`\\server\share\keys` }, String.raw`\\server\share\keys`],
   ])('%s %j: %s', (platform, env, home) => {
     expect(homePaths(env, platform).home).toBe(home)
@@ -42,7 +42,9 @@ describe('the data folder', () => {
     ['win32', { VALETKEY_HOME: '/keys' }],
     ['win32', { VALETKEY_HOME: 'C:keys' }],
   ])('refuses, on %s, %j', (platform, env) => {
-    expect(refusal(() => homePaths(env, platform))).toBe('VALETKEY_HOME must be an absolute path.')
+    expect(refusal(() => homePaths(env, platform))).toMatch(
+      / must be an absolute path of a folder; set VALETKEY_HOME\.$/u,
+    )
   })
 
   it.each(['linux', 'darwin', 'win32'])('says what to set when %s tells nothing', (platform) => {
@@ -104,7 +106,7 @@ describe('the endpoint file', () => {
     ['pid', undefined, 'pid is missing.'],
     ['host', 'cloud', 'host must be one of desktop, daemon.'],
     ['socket', '', 'socket must be a text of 1 to 4096 characters.'],
-    ['public_key', 'A', 'public_key must be a text of 43 to 44 characters.'],
+    ['public_key', 'A', 'public_key must be base64url of 43 characters.'],
     ['token', 'x', 'token is not a known member.'],
   ])('is refused with %s = %j', (name, value, sentence) => {
     expect(refusal(() => parseEndpointFile({ ...good, [name]: value }, ''))).toBe(sentence)

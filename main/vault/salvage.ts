@@ -1,0 +1,107 @@
+/**
+ * What can still be read of a damaged vault, taken over into the backup that replaced it. The rule: only what verifies
+ * with the data key is taken, and nothing is replaced by something older.
+ */
+import type { Randomness, StoredGrant } from '../broker/ports.ts'
+import { openForReading } from './database.ts'
+import { openGeneration, putGenerations } from './generations.ts'
+import { permissionMac } from './permissions.ts'
+import { accountCodec } from './records.ts'
+import type { DataKey } from './seal.ts'
+import { Store, type AccountRow } from './store.ts'
+import type { GenerationRow } from './tally.ts'
+
+/** Inside the caller's transaction on `store`. Answers how many accounts became newer. Never throws because of `path`. */
+export function salvage(store: Store, key: DataKey, path: string, randomness: Randomness): number {
+  let db
+  try {
+    db = openForReading(path, true)
+  } catch {
+    return 0
+  }
+  try {
+    const damaged = new Store(db)
+    const records = new Map(readable<AccountRow>(() => damaged.accounts()).map((row) => [row.id, row.record]))
+    const ids = new Set([...records.keys(), ...store.accounts().map(({ id }) => id)])
+    let taken = 0
+    for (const id of ids) if (salvageAccount(store, damaged, key, id, records.get(id), randomness)) taken++
+    salvagePermissions(store, damaged, key)
+    return taken
+  } finally {
+    db.close()
+  }
+}
+
+/** The newest generation of one account that verifies in the file at `path`; `null` when there is none. */
+export function generationFrom(
+  path: string,
+  key: DataKey,
+  accountId: string,
+): { row: GenerationRow; material: StoredGrant['material'] } | null {
+  let db
+  try {
+    db = openForReading(path, true)
+    for (const row of new Store(db).generations(accountId)) {
+      const material = openGeneration(key, row)
+      if (material) return { row, material }
+    }
+  } catch {
+    // A backup that cannot be read has nothing to offer.
+  } finally {
+    db?.close()
+  }
+  return null
+}
+
+function salvageAccount(
+  store: Store,
+  damaged: Store,
+  key: DataKey,
+  id: string,
+  record: string | undefined,
+  randomness: Randomness,
+): boolean {
+  const verified = (rows: readonly GenerationRow[]): readonly GenerationRow[] =>
+    rows.filter((row) => openGeneration(key, row) !== null)
+  const theirs = verified(readable(() => damaged.generations(id)))
+  const [newest] = theirs
+  const ours = verified(store.generations(id))[0]?.generation ?? 0
+  if (!newest || newest.generation <= ours) return false
+  if (record !== undefined && isAccount(record)) store.putAccount(id, record)
+  // Without its record an account could not be seen; it is not lost, the damaged file is kept.
+  else if (store.account(id) === undefined) return false
+  putGenerations(store, key, theirs.toReversed(), randomness)
+  return true
+}
+
+/** Where a table can be read to its end it says what was paired and revoked since the backup. */
+function salvagePermissions(store: Store, damaged: Store, key: DataKey): void {
+  for (const table of ['clients', 'grants'] as const) {
+    try {
+      const rows = damaged.permissions(table)
+      if (rows.some(({ id, record, mac }) => !mac || Buffer.compare(mac, permissionMac(key, table, id, record)) !== 0))
+        continue
+      for (const { id } of store.permissions(table)) store.removePermission(table, id)
+      for (const row of rows) store.putPermission(table, row)
+    } catch {
+      // It stays as the backup has it.
+    }
+  }
+}
+
+function isAccount(record: string): boolean {
+  try {
+    accountCodec.decode(record)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readable<T>(read: () => readonly T[]): readonly T[] {
+  try {
+    return read()
+  } catch {
+    return []
+  }
+}

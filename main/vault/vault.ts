@@ -1,0 +1,329 @@
+/**
+ * The vault: sealed grant material, accounts, clients and consents in one SQLite database. The rule: a durable write has
+ * reached the disk when it resolves, or has changed nothing and throws; what was sealed is opened, never guessed, and
+ * never replaced by something emptier than itself.
+ */
+import { readdirSync, statfsSync } from 'node:fs'
+import { basename } from 'node:path'
+import {
+  GenerationConflict,
+  type AccountRecord,
+  type ClientRecord,
+  type GrantMaterial,
+  type Intent,
+  type StoredGrant,
+  type Vault,
+} from '../broker/ports.ts'
+import type { Secret } from '../broker/secret.ts'
+import type { Grant, VaultState } from '../contract/model.ts'
+import type { Finding, KeySlotKind } from '../contract/window-api.ts'
+import { listBackups } from './backups.ts'
+import { findings } from './findings.ts'
+import { offered, openGeneration, putGenerations, removeGenerations, sealGeneration } from './generations.ts'
+import { prepareHome } from './home.ts'
+import { permissionMac } from './permissions.ts'
+import { accountCodec, clientCodec, grantCodec, type Codec } from './records.ts'
+import { generationFrom } from './salvage.ts'
+import type { PermissionRow, PermissionTable, Store } from './store.ts'
+import type { GenerationRow } from './tally.ts'
+import { Upkeep } from './upkeep.ts'
+import { VaultFile, type VaultOptions } from './vault-file.ts'
+
+interface Laziness {
+  readonly lazy?: boolean
+}
+
+/** Milliseconds a slot may take at the start, where nobody is there to answer a prompt, and when the person asked. */
+const PATIENCE_AT_START = 5000
+const PATIENCE_WHEN_ASKED = 90_000
+
+/**
+ * Opens the vault in its home, or makes one where there never was one, and unlocks it if that needs no passphrase. A vault
+ * that cannot be unlocked or is damaged is answered too, and says so through `state()` and `notice()`. Throws
+ * `invalid_request` when the home is not safe to use, `StorageFault` when the disk is at fault.
+ */
+export async function openVault(options: VaultOptions): Promise<SqliteVault> {
+  prepareHome(options.paths)
+  const file = new VaultFile(options)
+  // Why it stays locked is kept in the file's notices.
+  await file.unlock(undefined, PATIENCE_AT_START).catch((thrown: unknown) => {
+    options.log('debug', 'vault.not-unlocked', { code: thrown instanceof Error ? thrown.name : 'unknown' })
+  })
+  return new SqliteVault(file)
+}
+
+export class SqliteVault implements Vault {
+  readonly #file: VaultFile
+  readonly #upkeep: Upkeep
+  /** Generations that did not verify, as `account generation`: they are passed over when a newer one is stored. */
+  readonly #unreadable = new Set<string>()
+
+  constructor(file: VaultFile) {
+    this.#file = file
+    this.#upkeep = new Upkeep(file)
+  }
+
+  state(): VaultState {
+    if (this.#file.damaged !== undefined) return 'damaged'
+    if (this.#file.locked) return 'locked'
+    return this.#file.readOnly === undefined ? 'unlocked' : 'read-only'
+  }
+
+  protection(): KeySlotKind | null {
+    return this.#file.protection()
+  }
+
+  notice(): string | undefined {
+    const { notices } = this.#file
+    return notices.length === 0 ? undefined : notices.join(' ')
+  }
+
+  unlock(passphrase?: Secret): Promise<void> {
+    return this.#file.unlock(passphrase, PATIENCE_WHEN_ASKED)
+  }
+
+  lock(): void {
+    this.#file.lock()
+  }
+
+  close(): void {
+    this.#upkeep.stop()
+    this.#file.close()
+  }
+
+  async accounts(): Promise<readonly AccountRecord[]> {
+    this.#file.flush()
+    return this.#file.read([], (store) => this.#decoded(store.accounts(), accountCodec))
+  }
+
+  async saveAccount(record: AccountRecord, options: Laziness = {}): Promise<void> {
+    const text = accountCodec.encode(record)
+    this.#save(`account ${record.id}`, options, (store) => {
+      store.putAccount(record.id, text)
+    })
+  }
+
+  async link(record: AccountRecord, material: GrantMaterial): Promise<StoredGrant> {
+    const key = this.#file.key()
+    const { randomness } = this.#file.options
+    const text = accountCodec.encode(record)
+    const generation = this.#file.write((store) => {
+      const next = (store.generations(record.id)[0]?.generation ?? 0) + 1
+      const row = sealGeneration(key, record.id, next, material, randomness)
+      store.putAccount(record.id, text)
+      putGenerations(store, key, [row], randomness)
+      store.endIntent(record.id)
+      store.setBackupDue(true)
+      return next
+    })
+    this.#unreadable.delete(passedOver(record.id, generation))
+    this.#upkeep.changed()
+    return { generation, material }
+  }
+
+  async unlink(account_id: string): Promise<void> {
+    const key = this.#file.key()
+    this.#file.write((store) => {
+      removeGenerations(store, key, account_id, this.#file.options.randomness)
+      store.setBackupDue(true)
+    })
+    this.#upkeep.changed()
+  }
+
+  async grant(account_id: string): Promise<StoredGrant | null> {
+    const key = this.#file.key()
+    const rows = this.#rows(account_id)
+    for (const row of rows) {
+      const material = openGeneration(key, row)
+      if (material) {
+        if (row !== rows[0]) this.#fellBack(account_id, 'the one before it is used')
+        return offered(row, material)
+      }
+      this.#unreadable.add(passedOver(account_id, row.generation))
+    }
+    return rows.length === 0 ? null : this.#fromBackup(account_id)
+  }
+
+  async beginRefresh(account_id: string, generation: number): Promise<void> {
+    const started_at = Math.floor(this.#file.options.clock.now() / 1000)
+    this.#file.write((store) => {
+      store.putIntent({ account_id, generation, started_at })
+    })
+  }
+
+  async commitRefresh(
+    account_id: string,
+    generation: number,
+    material: GrantMaterial,
+    options: Laziness = {},
+  ): Promise<StoredGrant> {
+    const key = this.#file.key()
+    const { randomness } = this.#file.options
+    const inForce = this.#rows(account_id).find((row) => !this.#unreadable.has(passedOver(account_id, row.generation)))
+    if (inForce?.generation !== generation) throw new GenerationConflict()
+    const row = sealGeneration(key, account_id, generation + 1, material, randomness)
+    const put = (store: Store): void => {
+      putGenerations(store, key, [row], randomness)
+      store.endIntent(account_id)
+    }
+    if (options.lazy) {
+      this.#file.writeSoon((lazy, store) => {
+        lazy.addGeneration(row, () => {
+          put(store)
+        })
+      })
+    } else this.#file.write(put)
+    this.#unreadable.delete(passedOver(account_id, row.generation))
+    return { generation: row.generation, material }
+  }
+
+  async endRefresh(account_id: string): Promise<void> {
+    this.#file.write((store) => {
+      store.endIntent(account_id)
+    })
+  }
+
+  async intents(): Promise<readonly Intent[]> {
+    this.#file.flush()
+    return this.#file.read([], (store) => store.intents())
+  }
+
+  async quarantine(record: AccountRecord, generation: number): Promise<void> {
+    const key = this.#file.key()
+    const text = accountCodec.encode(record)
+    this.#file.write((store) => {
+      const row = store.generations(record.id).find((other) => other.generation === generation)
+      if (row) putGenerations(store, key, [{ ...row, quarantined: true }], this.#file.options.randomness)
+      store.putAccount(record.id, text)
+      store.endIntent(record.id)
+    })
+  }
+
+  async clients(): Promise<readonly ClientRecord[]> {
+    return this.#permissions('clients', clientCodec)
+  }
+
+  async saveClient(record: ClientRecord, options: Laziness = {}): Promise<void> {
+    this.#savePermission('clients', record.id, clientCodec.encode(record), options)
+  }
+
+  async removeClient(client_id: string): Promise<void> {
+    this.#file.write((store) => {
+      store.removePermission('clients', client_id)
+    })
+  }
+
+  async grants(): Promise<readonly Grant[]> {
+    return this.#permissions('grants', grantCodec)
+  }
+
+  async saveGrant(grant: Grant): Promise<void> {
+    this.#savePermission('grants', grant.id, grantCodec.encode(grant), {})
+  }
+
+  async removeGrant(grant_id: string): Promise<void> {
+    this.#file.write((store) => {
+      store.removePermission('grants', grant_id)
+    })
+  }
+
+  async examine(): Promise<readonly Finding[]> {
+    const { paths } = this.#file.options
+    const readable = this.#file.damaged === undefined && !this.#file.isClosed
+    const found = readable ? await this.#upkeep.look().catch(() => undefined) : undefined
+    const backups = listBackups(paths.backups)
+    const { bavail, bsize } = statfsSync(paths.home)
+    return findings({
+      notices: this.#file.notices,
+      locked: this.#file.locked,
+      protection: this.protection(),
+      found,
+      newest_backup: backups[0]?.taken_at,
+      backups: backups.length,
+      backup_failure: this.#upkeep.lastFailure,
+      free: bavail * bsize,
+      aside: readdirSync(paths.home).filter((name) => isAside(name, paths.vault)),
+    })
+  }
+
+  /** Reads the vault through and takes a backup if one is due, as it does by itself from time to time. Never rejects. */
+  tend(): Promise<void> {
+    return this.#upkeep.run()
+  }
+
+  /** Newest first: what waits to be written, then what is written. */
+  #rows(accountId: string): readonly GenerationRow[] {
+    const waiting = this.#file.lazy.generations(accountId)
+    return [...waiting, ...this.#file.read([], (store) => store.generations(accountId))]
+  }
+
+  /** Neither generation verifies: the newest one a backup still has. */
+  #fromBackup(accountId: string): StoredGrant | null {
+    const key = this.#file.key()
+    const { paths, randomness } = this.#file.options
+    for (const backup of listBackups(paths.backups)) {
+      const found = generationFrom(backup.path, key, accountId)
+      if (!found) continue
+      this.#fellBack(accountId, 'the one in the newest backup that has it is used')
+      this.#unreadable.delete(passedOver(accountId, found.row.generation))
+      this.#file.write((store) => {
+        putGenerations(store, key, [found.row], randomness)
+      })
+      return offered(found.row, found.material)
+    }
+    this.#file.say(`The sign-in of account ${accountId} cannot be read; sign it in again.`)
+    return null
+  }
+
+  #fellBack(accountId: string, what: string): void {
+    this.#file.options.log('warn', 'vault.fallback', { account: accountId })
+    this.#file.say(`The newest sign-in of account ${accountId} cannot be read; ${what}.`)
+  }
+
+  #permissions<T>(table: PermissionTable, codec: Codec<T>): readonly T[] {
+    this.#file.flush()
+    const key = this.#file.keyIfOpen()
+    const isShown = (row: PermissionRow): boolean =>
+      key
+        ? row.mac !== null && Buffer.compare(row.mac, permissionMac(key, table, row.id, row.record)) === 0
+        : this.#file.shownWhileLocked(table, row)
+    return this.#file.read([], (store) => this.#decoded(store.permissions(table).filter(isShown), codec))
+  }
+
+  #savePermission(table: PermissionTable, id: string, record: string, options: Laziness): void {
+    const key = this.#file.keyIfOpen()
+    const mac = key && permissionMac(key, table, id, record)
+    if (!mac) this.#file.vouch(table, { id, record })
+    this.#save(`${table} ${id}`, options, (store) => {
+      store.putPermission(table, { id, record, mac })
+    })
+  }
+
+  #save(name: string, { lazy }: Laziness, put: (store: Store) => void): void {
+    if (lazy)
+      this.#file.writeSoon((writes, store) => {
+        writes.add(name, () => {
+          put(store)
+        })
+      })
+    else this.#file.write(put)
+  }
+
+  /** Records that cannot be read are passed over and said; the others are answered. */
+  #decoded<T>(rows: readonly { readonly id: string; readonly record: string }[], codec: Codec<T>): readonly T[] {
+    return rows.flatMap(({ id, record }) => {
+      try {
+        return [codec.decode(record)]
+      } catch {
+        this.#file.options.log('error', 'vault.record', { account: id })
+        this.#file.say(`The record ${id} in the vault cannot be read.`)
+        return []
+      }
+    })
+  }
+}
+
+const passedOver = (accountId: string, generation: number): string => `${accountId} ${String(generation)}`
+
+const isAside = (name: string, vault: string): boolean =>
+  name.startsWith(`${basename(vault)}.damaged-`) && !/-(?:wal|shm)$/u.test(name)
