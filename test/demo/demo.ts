@@ -221,7 +221,7 @@ async function fiftyCallers(daemon: RunningDaemon, provider: IdentityProvider, c
   heading('6. Fifty callers at one expired token')
   // A token nobody takes is not renewed ahead of time: wait until the current one is such a one, and over.
   await until(async () => {
-    const { accounts } = JSON.parse((await daemon.cli(['accounts', '--json'])).stdout) as { accounts: Account[] }
+    const { accounts } = JSON.parse((await daemon.cli(['accounts', '--all', '--json'])).stdout) as { accounts: Account[] }
     const expires = accounts[0]?.token?.expires_at ?? 0
     return expires > 0 && expires * 1000 < Date.now() ? true : undefined
   }, 60_000)

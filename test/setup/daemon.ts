@@ -24,7 +24,10 @@ export interface RunningDaemon {
   /** Everything it has written so far. */
   output(): string
   /** One `valetkey` command in this home. */
-  cli(args: readonly string[], options?: { readonly input?: string; readonly env?: Record<string, string> }): Promise<CommandResult>
+  cli(
+    args: readonly string[],
+    options?: { readonly input?: string; readonly env?: Record<string, string> },
+  ): Promise<CommandResult>
   /** Asks it to stop and waits. */
   stop(): Promise<number | null>
   /** SIGKILL, and waits. */
@@ -102,7 +105,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<RunningD
   const child = spawn(process.execPath, [cliBundle, 'daemon', ...args], { env: cleanEnvironment(home, options.env) })
   child.stdin.end(options.input ?? '')
   const output: string[] = []
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => output.push(text))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => output.push(text))
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('close', (code, signal) => {
       resolve({ code, signal })
