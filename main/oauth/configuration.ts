@@ -30,7 +30,7 @@ export function clientAuthentication(oc: OpenidClient, method: AuthMethod, secre
 // oxlint-disable-next-line typescript/no-deprecated -- see above
 export const plainHttp = (oc: OpenidClient): ((config: Configuration) => void) => oc.allowInsecureRequests
 
-/** The seam in place, our own clock limits instead of the library's, and http only where it was allowed. */
+/** The seam in place, its limits of time instead of the library's, and http only where it was allowed. */
 export function prepare(
   oc: OpenidClient,
   config: Configuration,
@@ -38,7 +38,7 @@ export function prepare(
   insecureLoopback: boolean,
 ): Configuration {
   config[oc.customFetch] = fetch
-  // The seam keeps its own, longer, time; the library's would abort a refresh early.
+  // The seam keeps its own time; the library's timers would run for nobody.
   config.timeout = 0
   if (insecureLoopback) plainHttp(oc)(config)
   return config

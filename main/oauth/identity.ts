@@ -21,7 +21,7 @@ export interface IdentityEndpoint {
 const LABEL = 128
 
 /** The first of the usual names that says something; the subject if none does. */
-export function labelOf(claims: Claims): string | undefined {
+function labelOf(claims: Claims): string | undefined {
   for (const name of ['preferred_username', 'email', 'name', 'sub']) {
     const label = plainText(Object.hasOwn(claims, name) ? claims[name] : undefined, LABEL)
     if (label !== '') return label
@@ -77,7 +77,7 @@ async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Clai
 }
 
 /** RFC 6901. */
-export function atPointer(value: unknown, pointer: string): unknown {
+function atPointer(value: unknown, pointer: string): unknown {
   return pointer
     .split('/')
     .slice(1)

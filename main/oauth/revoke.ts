@@ -28,7 +28,7 @@ export async function revoke(
     }
   }
   const outcomes: RevokeOutcome[] = []
-  if (false) outcomes.push(await send(refresh_token, 'refresh_token'))
+  if (refresh_token) outcomes.push(await send(refresh_token, 'refresh_token'))
   if (access) outcomes.push(await send(access.value, 'access_token'))
   return outcomes[0] ?? { kind: 'unsupported', detail: 'There was no token to revoke.' }
 }
