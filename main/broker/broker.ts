@@ -16,7 +16,7 @@ import { recorded } from './activity.ts'
 import { askForConsent, chooseAccount, giveBack, known, liveGrants, permitted, type Permit } from './consent.ts'
 import { candidate, Desk } from './desk.ts'
 import type { AskingDoor, DecidingDoor, Line } from './doors.ts'
-import { scopeSet } from './grants.ts'
+import { scopeBeyond, scopeSet } from './grants.ts'
 import { hashToken } from './ids.ts'
 import { Invalidations } from './invalidations.ts'
 import { adoptCommandLine, pair } from './pairing.ts'
@@ -101,6 +101,7 @@ export class Broker {
     const fresh = await this.#fresh(permit, request, deadline)
     switch (fresh.kind) {
       case 'token':
+        requireCovered(permit, fresh.access)
         for (const grant of permit.claimed) await this.#ports.vault.removeGrant(grant.id)
         this.#desk.touch(client, permit.record.id)
         return this.#answer(permit.record, fresh.access, fresh.grant.material.connection)
@@ -227,6 +228,16 @@ export class Broker {
     const requests = this.#desk.approvals.countOf(client.id)
     return { version, locked: this.#ports.vault.state() === 'locked', counts: { accounts, requests } }
   }
+}
+
+/** A provider that cannot narrow gives more than was allowed, and more than was allowed is not handed on (R6). */
+function requireCovered({ record, covers }: Permit, access: AccessToken): void {
+  const beyond = covers ? scopeBeyond(access.scope, covers) : ''
+  if (beyond === '') return
+  throw new BrokerError(
+    'invalid_scope',
+    `${record.provider_name} gives only tokens that are also good for: ${beyond}. Ask for that as well; the person will be asked.`,
+  )
 }
 
 function loginRequired(record: AccountRecord, detail: string): BrokerError {

@@ -15,6 +15,8 @@ export interface Permit {
   readonly record: AccountRecord
   /** What to ask the provider for; `undefined`: all the account has. */
   readonly scope: string | undefined
+  /** What the token may be good for at most; `undefined`: all the account has. */
+  readonly covers: ReadonlySet<string> | undefined
   /** Consents for one use that this use has claimed: gone when it succeeds, given back when it does not. */
   readonly claimed: readonly Grant[]
 }
@@ -68,7 +70,7 @@ export function permitted(
   if (answer.kind === 'ask') return undefined
   // Claimed before anything is awaited, so that two requests at once cannot both spend it.
   for (const grant of answer.spends) desk.grants.delete(grant.id)
-  return { record, scope: answer.scope, claimed: answer.spends }
+  return { record, scope: answer.scope, covers: answer.covers, claimed: answer.spends }
 }
 
 /** The permit was not used after all. */
@@ -140,7 +142,8 @@ export async function askForConsent(
       request_id,
     })
   // A "just once" answered all who asked the same question together; the first of them claimed the stored consent.
-  return permitted(desk, client, [record], request) ?? { record, scope: request.scope, claimed: [] }
+  const covers = request.scope === undefined ? undefined : scopeSet(request.scope)
+  return permitted(desk, client, [record], request) ?? { record, scope: request.scope, covers, claimed: [] }
 }
 
 /** Only what is new, where it is clear which account is meant. */

@@ -1,5 +1,5 @@
 /**
- * When a token is good enough and when to get the next one: pure arithmetic. The rule: seconds in, seconds out, and no
+ * What a token is good for, until when, and when to get the next one: pure arithmetic. The rule: seconds in, seconds out, and no
  * answer ever makes a caller refresh in a loop.
  */
 import type { AccessToken } from './ports.ts'
@@ -41,4 +41,9 @@ export function renewalTime(access: AccessToken, chance: number): number | null 
 /** Milliseconds before attempt `n` (from 1) after a passing failure: 1 s doubling to 5 minutes, plus or minus a tenth. */
 export function backoff(attempt: number, chance: number): number {
   return Math.min(1000 * 2 ** Math.min(attempt - 1, 20), 300_000) * (0.9 + 0.2 * chance)
+}
+
+/** A token answer without `scope` has the scope that was asked for (RFC 6749 section 5.1). */
+export function withScope(access: AccessToken, asked: string | undefined): AccessToken {
+  return access.scope === '' && asked !== undefined ? { ...access, scope: asked } : access
 }

@@ -28,6 +28,8 @@ export type Answer =
       readonly kind: 'allow'
       /** The scope to ask the provider for; `undefined` when it is all the account has. */
       readonly scope: string | undefined
+      /** What the token may be good for at most; `undefined`: all the account has. */
+      readonly covers: ReadonlySet<string> | undefined
       /** Consents that this use spends. */
       readonly spends: readonly Grant[]
     }
@@ -51,14 +53,12 @@ export function may(grants: readonly Grant[], wish: Wish, now: number): Answer {
   if (fitting.length === 0) return { kind: 'ask', scope: wanted }
   const spends = fitting.filter((grant) => grant.once)
   if (fitting.some((grant) => grant.scope === ''))
-    return { kind: 'allow', scope: narrower(wish.scope, wish.account_scope), spends }
+    return { kind: 'allow', scope: narrower(wish.scope, wish.account_scope), covers: undefined, spends }
   const held = new Set(fitting.flatMap((grant) => [...scopeSet(grant.scope)]))
-  if (wish.scope === undefined)
-    return { kind: 'allow', scope: narrower([...held].join(' '), wish.account_scope), spends }
-  const missing = scopeBeyond(wish.scope, held)
-  return missing === ''
-    ? { kind: 'allow', scope: narrower(wish.scope, wish.account_scope), spends }
-    : { kind: 'ask', scope: missing }
+  const missing = scopeBeyond(wish.scope ?? '', held)
+  if (missing !== '') return { kind: 'ask', scope: missing }
+  const covers = scopeBeyond(wish.account_scope, held) === '' ? undefined : held
+  return { kind: 'allow', scope: narrower(wish.scope ?? [...held].join(' '), wish.account_scope), covers, spends }
 }
 
 /** `scope` when it is less than the account's, `undefined` when it is all of it. */

@@ -232,6 +232,8 @@ export type RefreshOutcome =
   | { readonly kind: 'throttled'; /** Seconds. */ readonly retry_after: number; readonly detail: string }
   | { readonly kind: 'final'; readonly detail: string }
   | { readonly kind: 'client-configuration'; readonly detail: string }
+  /** What was asked beyond the account's own token is refused (RFC 8707 `invalid_target`); the account itself is well. */
+  | { readonly kind: 'request-refused'; readonly detail: string }
   | { readonly kind: 'interaction-needed'; readonly detail: string }
 
 /** What a token is wanted for, beyond the account's default (RFC 6749 section 6, RFC 8707, and the usual `audience`). */

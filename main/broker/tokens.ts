@@ -5,7 +5,7 @@
  */
 import { BrokerError } from '../contract/errors.ts'
 import { advance } from './accounts.ts'
-import { isExpired, isFreshEnough, renewalTime } from './freshness.ts'
+import { isExpired, isFreshEnough, renewalTime, withScope } from './freshness.ts'
 import { patience } from './patience.ts'
 import { Pauses } from './pauses.ts'
 import { Unsaved } from './unsaved.ts'
@@ -263,6 +263,9 @@ export class Tokens {
             resolve: { command: `valetkey link ${record.provider} --account ${accountId}` },
           }),
         }
+      case 'request-refused':
+        await vault.endRefresh(accountId)
+        return { kind: 'unavailable', error: new BrokerError('invalid_request', outcome.detail) }
       case 'ambiguous':
         // It may have rotated, and a grace period may be running: the one case in which asking again at once is right.
         if (again) {
@@ -273,9 +276,7 @@ export class Tokens {
       case 'throttled':
         await vault.endRefresh(accountId)
         this.#pauses.wait(accountId, outcome.retry_after * 1000, true, outcome.detail)
-        this.#schedule(accountId)
-        this.#standings.changed(accountId)
-        return unavailable(outcome.detail, outcome.retry_after)
+        return this.#paused(accountId, outcome.detail, outcome.retry_after)
       case 'transient':
         // With rotation a 5xx does not tell whether the token was used: the intent stays until an answer is known.
         if (!rotates) await vault.endRefresh(accountId)
@@ -296,10 +297,11 @@ export class Tokens {
     const key = variantKey(variant)
     const old = stored.material.refresh_token
     const rotated = outcome.refresh_token !== null && !(old?.equals(outcome.refresh_token) ?? false)
+    const access = withScope(outcome.access, variant.scope ?? this.#standings.record(accountId)?.scope)
     const material: GrantMaterial = {
       connection: stored.material.connection,
       refresh_token: outcome.refresh_token ?? old,
-      access: key === SAME ? outcome.access : stored.material.access,
+      access: key === SAME ? access : stored.material.access,
     }
     const { faults, vault } = this.#ports
     faults('beforeCommit')
@@ -324,14 +326,14 @@ export class Tokens {
     const variants = new Map(
       [...(this.#held.get(accountId)?.variants ?? [])].filter(([, { access }]) => !isExpired(access, this.#seconds())),
     )
-    if (key !== SAME) variants.set(key, { variant, access: outcome.access })
+    if (key !== SAME) variants.set(key, { variant, access })
     if (variants.size > MAX_VARIANTS) variants.delete(variants.keys().next().value ?? '')
     this.#hold(accountId, grant, variants)
     this.#standings.refreshed(accountId, unsaved ? 'unsaved' : 'refreshed', outcome.alarm)
     const record = this.#standings.record(accountId)
     if (record && (record.standing !== 'connected' || record.problem !== undefined))
       await this.#settle(advance(record, 'refreshed'))
-    return { kind: 'token', access: outcome.access, grant }
+    return { kind: 'token', access, grant }
   }
 
   /** Remembers a changed record durably; with `generation`, that refresh token is quarantined in the same commit. */
@@ -349,9 +351,13 @@ export class Tokens {
 
   #backOff(accountId: string, detail: string): Fresh {
     this.#pauses.backOff(accountId, detail)
+    return this.#paused(accountId, detail, 1)
+  }
+
+  #paused(accountId: string, detail: string, retryAfter: number): Fresh {
     this.#schedule(accountId)
     this.#standings.changed(accountId)
-    return unavailable(detail, 1)
+    return unavailable(detail, retryAfter)
   }
 
   /** One timer per account: the renewal ahead of time, or the retry after a pause; only for tokens somebody uses. */
@@ -361,7 +367,8 @@ export class Tokens {
     const held = this.#held.get(accountId)
     const access = held?.grant.material.access
     if (this.#stopped || !held || !access || !held.grant.material.refresh_token) return
-    const renewal = renewalTime(access, this.#chance())
+    const [chance = 0] = this.#ports.randomness.bytes(1)
+    const renewal = renewalTime(access, chance / 256)
     if (renewal === null) return
     const { clock } = this.#ports
     const delay = Math.max(renewal * 1000 - clock.now(), this.#pauses.remaining(accountId), 1000)
@@ -375,10 +382,6 @@ export class Tokens {
 
   #seconds(): number {
     return secondsOf(this.#ports.clock)
-  }
-
-  #chance(): number {
-    return (this.#ports.randomness.bytes(1)[0] ?? 0) / 256
   }
 }
 

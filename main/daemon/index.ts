@@ -16,7 +16,6 @@ import { builtInProviders } from '../providers/loader.ts'
 import { openActivity } from '../vault/activity.ts'
 import { prepareHome } from '../vault/home.ts'
 import { takeOwnership, type Ownership } from '../vault/owner-lock.ts'
-import { standardSlots } from '../vault/slots/standard.ts'
 import { openVault } from '../vault/vault.ts'
 import { type DaemonArguments, parseDaemonArguments } from './arguments.ts'
 import { systemClock, systemRandomness } from './clock.ts'
@@ -24,6 +23,7 @@ import { faultPoints } from './faults.ts'
 import { createLog } from './log.ts'
 import { readNewPassphrase } from './passphrase.ts'
 import { createPerson } from './person.ts'
+import { createSlots } from './slots.ts'
 import { whenAskedToStop } from './stop.ts'
 
 declare const __VERSION__: string
@@ -85,7 +85,7 @@ async function openPorts(
     log,
     vault: await openVault({
       paths,
-      slots: standardSlots(wanted.protection, join(paths.home, 'vault.key'), clock),
+      slots: createSlots(wanted.protection, paths, clock),
       clock,
       randomness,
       log,

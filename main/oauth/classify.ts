@@ -31,6 +31,8 @@ const classes: Readonly<Record<string, Class>> = {
   unsupported_grant_type: 'client-configuration',
   invalid_request: 'client-configuration',
   invalid_scope: 'client-configuration',
+  // RFC 8707 section 2.
+  invalid_target: 'request-refused',
   // Atlassian: a wrong client secret.
   access_denied: 'client-configuration',
   interaction_required: 'interaction-needed',

@@ -356,14 +356,20 @@ export async function plant(
 }
 
 /** A refresh that worked; `refresh_token` `null` means the provider sent none. */
-export function refreshed(rig: Rig, access: string, refresh_token: string | null, lifetime = 3600): RefreshOutcome {
+export function refreshed(
+  rig: Rig,
+  access: string,
+  refresh_token: string | null,
+  lifetime = 3600,
+  scope = '',
+): RefreshOutcome {
   const now = rig.clock.now() / 1000
   return {
     kind: 'refreshed',
     access: {
       value: new Secret(access),
       token_type: 'Bearer',
-      scope: 'openid mail files',
+      scope,
       obtained_at: now,
       expires_at: now + lifetime,
     },

@@ -163,8 +163,8 @@ export async function visit(
 const SECRET = 'a-client-secret-of-the-fake-provider'
 
 async function serve(options: Required<IdentityProviderOptions>): Promise<void> {
-  // Only the one line for the parent goes to stdout.
-  console.info = console.error
+  // It greets everybody with warnings about its development settings; only the one line for the parent goes out.
+  console.info = console.warn = () => undefined
   const { Provider } = await import('oidc-provider')
   const { exportJWK, generateKeyPair } = await import('jose')
   const { MapAdapter } = await import('./map-adapter.ts')

@@ -37,6 +37,8 @@ export interface TokenServer {
   readonly issuer: string
   /** Every request to the token endpoint, in order. */
   readonly requests: readonly TokenRequest[]
+  /** The form of every request to the revocation endpoint, in order. */
+  readonly revocations: readonly Readonly<Record<string, string>>[]
   /** Every request to any other path but metadata, in order. */
   readonly strays: readonly string[]
   /** A new grant, without a sign-in. */
@@ -49,6 +51,8 @@ export interface TokenServer {
   metadata(members: Readonly<Record<string, unknown>>): void
   /** Parameters of the next authorization responses to add, replace or leave out. */
   authorize(params: Readonly<Record<string, string | undefined>>): void
+  /** Serves JSON at a path, to whoever brings `authorization`. */
+  serve(path: string, authorization: () => string, body: unknown): void
   connection(members?: Partial<Connection>): Connection
   stop(): Promise<void>
 }
@@ -66,10 +70,12 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   const families = new Map<string, Family>()
   const codes = new Map<string, string>()
   const requests: TokenRequest[] = []
+  const revocations: Readonly<Record<string, string>>[] = []
   const strays: string[] = []
   const replies: Reply[] = []
+  const pages = new Map<string, { readonly authorization: () => string; readonly body: unknown }>()
   let metadata: Readonly<Record<string, unknown>> = {}
-  let authorization: Readonly<Record<string, string | undefined>> = {}
+  let answered: Readonly<Record<string, string | undefined>> = {}
 
   const issue = (): { access_token: string; refresh_token: string } => {
     const refresh_token = random()
@@ -136,7 +142,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
         const code = random()
         codes.set(code, code)
         const target = new URL(url.searchParams.get('redirect_uri') ?? issuer)
-        const params = { code, state: url.searchParams.get('state') ?? '', iss: issuer, ...authorization }
+        const params = { code, state: url.searchParams.get('state') ?? '', iss: issuer, ...answered }
         for (const [name, value] of Object.entries(params))
           if (value !== undefined) target.searchParams.set(name, value)
         response.writeHead(302, { location: target.href }).end()
@@ -149,15 +155,23 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
         return
       }
       case '/revoke': {
+        revocations.push(Object.fromEntries(form))
         // RFC 7009 section 2.1: the whole grant ends; section 2.2: an unknown token is no error.
         const family = families.get(form.get('token') ?? '')
         if (family) family.revoked = true
         response.writeHead(200).end()
         return
       }
-      default:
+      default: {
+        const page = pages.get(url.pathname)
+        if (page) {
+          if (request.headers.authorization === page.authorization()) json(response, 200, page.body)
+          else json(response, 401, { error: 'invalid_token' })
+          return
+        }
         strays.push(`${request.method ?? ''} ${url.pathname}`)
         response.writeHead(404).end()
+      }
     }
   }
 
@@ -167,6 +181,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   return {
     issuer,
     requests,
+    revocations,
     strays,
     issue,
     isActive,
@@ -175,7 +190,10 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
       metadata = members
     },
     authorize: (params) => {
-      authorization = params
+      answered = params
+    },
+    serve: (path, authorization, body) => {
+      pages.set(path, { authorization, body })
     },
     connection: (members = {}) => ({
       provider: 'generic-oidc',
@@ -240,9 +258,14 @@ export const replyPortal: Reply = replyRaw(200, '<!doctype html><html><title>Wel
   'content-type': 'text/html',
 })
 
-/** A megabyte of nothing in a kilobyte, and as many of them as it takes to fill `bytes`. */
-export const replyGzipBomb = (bytes: number): Reply =>
-  replyRaw(200, gzipSync(Buffer.alloc(bytes, 0x20)), { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+/** A good answer with so much white space after it that it fills `bytes`; in gzip that is a thousandth on the wire. */
+export const replyPadded =
+  (bytes: number, encoding?: 'gzip'): Reply =>
+  ({ response, act }) => {
+    const text = JSON.stringify(act().body).padEnd(bytes)
+    const headers = { 'content-type': 'application/json', ...(encoding && { 'content-encoding': encoding }) }
+    response.writeHead(200, headers).end(encoding ? gzipSync(text) : text)
+  }
 
 /** The connection breaks before or after the server has acted on the request, which it has read whole. */
 export const replyReset =

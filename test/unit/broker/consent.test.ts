@@ -139,6 +139,17 @@ describe('consent', () => {
     expect((await broker.asking.accounts(script)).accounts[0]?.scope).toBe('mail')
   })
 
+  it('R6: a provider that cannot narrow does not widen what the person allowed', async () => {
+    await plant(rig, 'a')
+    const on = line()
+    const asking = refusal(broker.asking.token(script, { account: 'a', scope: 'mail' }, on))
+    await settled()
+    rig.servers.reply = () => refreshed(rig, 'at-wide', null, 3600, 'openid mail files')
+    await person.approve({ id: on.asked[0]?.request_id ?? '', for: 'always' })
+    expect(await asking).toBe('invalid_scope')
+    expect(await refusal(broker.asking.token(script, { account: 'a', interaction: 'never' }, line()))).toBe('invalid_scope')
+  })
+
   it('denied cools the client down, longer each time', async () => {
     await plant(rig, 'a')
     for (const pause of [5000, 10_000]) {
