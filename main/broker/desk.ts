@@ -54,10 +54,17 @@ export class Desk {
     })
   }
 
-  /** Clients and consents: needed before the first call can be judged. */
+  /**
+   * Clients and consents: needed before the first call can be judged, and read again once the vault is open, because only
+   * then can it tell a row of ours from one that somebody put there.
+   */
   async open(): Promise<void> {
-    for (const client of await this.ports.vault.clients()) this.keepClient(client)
-    for (const grant of await this.ports.vault.grants()) this.grants.put(grant)
+    const [clients, grants] = await Promise.all([this.ports.vault.clients(), this.ports.vault.grants()])
+    this.clients.clear()
+    this.clientsByHash.clear()
+    for (const grant of this.grants.all()) this.grants.delete(grant.id)
+    for (const client of clients) this.keepClient(client)
+    for (const grant of grants) this.grants.put(grant)
   }
 
   /** The account list, read once and not before somebody needs it: a thousand accounts should not delay the start. */

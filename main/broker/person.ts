@@ -228,6 +228,7 @@ function windowApi(desk: Desk, surface: Surface, snapshot: () => Promise<Snapsho
         throw thrown
       }
       desk.note({ action: 'unlock', outcome: 'ok' })
+      await desk.open()
       await desk.load()
       await desk.tokens.recover()
       desk.changed()
