@@ -74,7 +74,11 @@ export async function openDoor(address: Address, env: Environment): Promise<Conn
 }
 
 /** What the broker left in our own folder about itself, without which a doubtful place stays doubtful. */
-function knownBroker(address: Address, env: Environment, verdict: ReturnType<typeof inspectSocket> | undefined): EndpointFile {
+function knownBroker(
+  address: Address,
+  env: Environment,
+  verdict: ReturnType<typeof inspectSocket> | undefined,
+): EndpointFile {
   const doubt = verdict?.kind === 'doubtful' ? verdict : undefined
   const sentence = `${doubt ? `${doubt.why}, so it` : nameOf(address)} may not lead to your broker. Nothing was sent.`
   const mend = { resolve: { command: doubt?.mend ?? 'valetkey doctor' } }
@@ -100,9 +104,13 @@ async function demandProof(connection: Connection, address: Address, publicKey: 
     proven = false
   }
   if (!proven)
-    throw new BrokerError('not_running', `Something answers at ${nameOf(address)} that is not your broker. Nothing was sent to it.`, {
-      resolve: { command: 'valetkey doctor' },
-    })
+    throw new BrokerError(
+      'not_running',
+      `Something answers at ${nameOf(address)} that is not your broker. Nothing was sent to it.`,
+      {
+        resolve: { command: 'valetkey doctor' },
+      },
+    )
 }
 
 /** The value of a reply with status 200; throws what any other says. */
@@ -123,9 +131,13 @@ function parseBody({ body }: Reply): unknown {
 
 /** An error body as the error it describes; `retryAfter` in seconds. Anything else becomes `server_error`. */
 export function refusalOf(body: unknown, retryAfter = Number.NaN): BrokerError {
-  const { error, error_description, resolve, request_id, candidates } = (body ?? {}) as Readonly<Record<string, unknown>>
+  const { error, error_description, resolve, request_id, candidates } = (body ?? {}) as Readonly<
+    Record<string, unknown>
+  >
   if (!isErrorCode(error) || typeof error_description !== 'string')
-    return new BrokerError('server_error', 'The broker refused without saying why.', { resolve: { command: 'valetkey doctor' } })
+    return new BrokerError('server_error', 'The broker refused without saying why.', {
+      resolve: { command: 'valetkey doctor' },
+    })
   const hints = Object.entries(resolve ?? {}).filter(([, hint]) => typeof hint === 'string')
   return new BrokerError(error, error_description, {
     ...(hints.length > 0 && { resolve: Object.fromEntries(hints) }),

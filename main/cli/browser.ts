@@ -32,7 +32,10 @@ function openerOf(platform: string): readonly string[] {
 /** Words separated by spaces; single and double quotes hold one together. */
 function splitWords(text: string): readonly string[] {
   return [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/gu)].map(([word]) =>
-    word.replaceAll(/"([^"]*)"|'([^']*)'/gu, (_all, double: string | undefined, single: string | undefined) => double ?? single ?? ''),
+    word.replaceAll(
+      /"([^"]*)"|'([^']*)'/gu,
+      (_all, double: string | undefined, single: string | undefined) => double ?? single ?? '',
+    ),
   )
 }
 

@@ -83,9 +83,16 @@ export function nameOf(address: Address): string {
 function unreachable(address: Address, code: string | undefined, cause: unknown): BrokerError {
   const where = nameOf(address)
   if (code === 'EACCES' || code === 'EPERM')
-    return new BrokerError('access_denied', `${where} belongs to another user.`, { cause, resolve: { command: 'valetkey doctor' } })
+    return new BrokerError('access_denied', `${where} belongs to another user.`, {
+      cause,
+      resolve: { command: 'valetkey doctor' },
+    })
   if (code === 'ENAMETOOLONG' || code === 'EINVAL')
-    return new BrokerError('invalid_request', `${where} is too long a path for a socket; set VALETKEY_HOME to a shorter one.`, { cause })
+    return new BrokerError(
+      'invalid_request',
+      `${where} is too long a path for a socket; set VALETKEY_HOME to a shorter one.`,
+      { cause },
+    )
   return notRunning(where, cause)
 }
 
@@ -101,7 +108,8 @@ function requestText(address: Address, { method, target, bearer, body }: Questio
   const json = body === undefined ? '' : JSON.stringify(body)
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${address.kind === 'tcp' ? address.name : 'localhost'}`]
   if (bearer !== undefined) lines.push(`Authorization: Bearer ${bearer}`)
-  if (body !== undefined) lines.push('Content-Type: application/json', `Content-Length: ${String(Buffer.byteLength(json))}`)
+  if (body !== undefined)
+    lines.push('Content-Type: application/json', `Content-Length: ${String(Buffer.byteLength(json))}`)
   return `${lines.join('\r\n')}\r\n\r\n${json}`
 }
 
@@ -111,13 +119,17 @@ function exchange(socket: Socket, address: Address, question: Question): Promise
     const parts: Buffer[] = []
     let head: Extract<ResponseEvent, { kind: 'head' }> | undefined
 
-    const late = setTimeout(() => {
-      end(new BrokerError('timeout', `No answer within ${String(Math.round(question.patience / 1000))} seconds.`))
-    }, Math.min(question.patience, 2_147_483_647))
+    const late = setTimeout(
+      () => {
+        end(new BrokerError('timeout', `No answer within ${String(Math.round(question.patience / 1000))} seconds.`))
+      },
+      Math.min(question.patience, 2_147_483_647),
+    )
     const end = (error?: unknown): void => {
       clearTimeout(late)
       socket.off('data', onData).off('end', onEnd).off('close', onClose)
-      if (error === undefined && head) resolve({ status: head.status, headers: head.headers, body: Buffer.concat(parts) })
+      if (error === undefined && head)
+        resolve({ status: head.status, headers: head.headers, body: Buffer.concat(parts) })
       else {
         socket.destroy()
         reject(error instanceof Error ? error : notRunning(nameOf(address)))
@@ -145,7 +157,11 @@ function exchange(socket: Socket, address: Address, question: Question): Promise
       attempt(() => reader.finish())
     }
     const onClose = (): void => {
-      end(head ? new BrokerError('not_running', 'The broker ended in the middle of its answer.') : notRunning(nameOf(address)))
+      end(
+        head
+          ? new BrokerError('not_running', 'The broker ended in the middle of its answer.')
+          : notRunning(nameOf(address)),
+      )
     }
     socket.on('data', onData).once('end', onEnd).once('close', onClose)
     socket.write(requestText(address, question))

@@ -34,7 +34,9 @@ export async function callControl<Name extends keyof WindowApi>(
     })
     const result = readAnswer(reply) as WindowResult<ValueOf<Name>> | null
     if (result?.ok === true) return result.value
-    throw result?.ok === false ? refusalOf(result.error) : new BrokerError('server_error', 'The broker answered with something unexpected.')
+    throw result?.ok === false
+      ? refusalOf(result.error)
+      : new BrokerError('server_error', 'The broker answered with something unexpected.')
   } finally {
     connection.close()
   }

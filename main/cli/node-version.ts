@@ -17,13 +17,27 @@ export function runOnSupportedNode(task: () => void): void {
     task()
     return
   }
-  const bundled = join(import.meta.dirname, '..', 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  const bundled = join(
+    import.meta.dirname,
+    '..',
+    'node_modules',
+    'node',
+    'bin',
+    process.platform === 'win32' ? 'node.exe' : 'node',
+  )
   if (existsSync(bundled) && process.execPath !== bundled) {
     void replay(bundled)
     return
   }
-  const sentence = `valetkey needs Node ${String(oldest)} or newer and this is ${process.versions.node}.`
-  process.exit(fail(new BrokerError('server_error', sentence, { resolve: { command: `npm install --global node@${String(oldest)}` } }), false))
+  const sentence = `This needs Node ${String(oldest)} or newer and runs on ${process.versions.node}.`
+  process.exit(
+    fail(
+      new BrokerError('server_error', sentence, {
+        resolve: { url: 'https://nodejs.org/', command: `npm install --global node@${String(oldest)}` },
+      }),
+      false,
+    ),
+  )
 }
 
 /** Whether `version` (as in `process.versions.node`) is new enough. */
@@ -35,7 +49,7 @@ export function isSupported(version: string): boolean {
 async function replay(node: string): Promise<void> {
   // Loading it here and not above keeps it out of the way of every token.
   const { spawn } = await import('node:child_process')
-  const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' })
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
   const forward = (signal: NodeJS.Signals): void => {
     child.kill(signal)
   }

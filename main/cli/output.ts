@@ -3,7 +3,7 @@
  *
  *   - results go to stdout, alone and complete, so that `$(valetkey token x)` is the token; words go to stderr
  *   - a notice is one line that begins with `valetkey: `; what broke is a sentence; what to do is a line of its own
- *     below it, `run: COMMAND`, `open: URL` or `code: 123-456`, so that it can be copied
+ *     below it, `run: COMMAND`, `open: URL`, `code: 123-456` or `wait: 5 s`, so that it can be copied
  *   - with `--json` a result is one line of JSON on stdout, the API's answer as it came; a refusal is the API's error
  *     body, one line of JSON on stderr, and stdout stays empty
  *   - the exit status is the error's, from one table; never a guess
@@ -52,6 +52,7 @@ export function describe(error: BrokerError): readonly string[] {
     ...(code === undefined ? [] : [`code: ${neutralise(code)}`]),
     ...(url === undefined ? [] : [`open: ${neutralise(url)}`]),
     ...(command === undefined ? [] : [`run: ${neutralise(command)}`]),
+    ...(error.retry_after === undefined ? [] : [`wait: ${String(error.retry_after)} s`]),
   ]
 }
 

@@ -22,7 +22,8 @@ export function pathsOf(env: Environment): HomePaths {
 export function askingAddress(env: Environment): Address {
   const socket = env['VALETKEY_SOCK']
   if (socket !== undefined && socket !== '') {
-    if (!/^(?:\/|\\\\[.?]\\pipe\\)/u.test(socket)) throw new BrokerError('invalid_request', 'VALETKEY_SOCK must be an absolute path.')
+    if (!/^(?:\/|\\\\[.?]\\pipe\\)/u.test(socket))
+      throw new BrokerError('invalid_request', 'VALETKEY_SOCK must be an absolute path.')
     return { kind: 'socket', path: socket }
   }
   const url = env['VALETKEY_URL']
@@ -31,10 +32,13 @@ export function askingAddress(env: Environment): Address {
 }
 
 /** `http://127.0.0.1:PORT`, nothing else. Throws `invalid_request`. */
-export function parseLoopbackUrl(url: string): Address {
+function parseLoopbackUrl(url: string): Address {
   const port = Number(/^http:\/\/127\.0\.0\.1:(\d{1,5})\/?$/u.exec(url)?.[1])
   if (!(port >= 1 && port <= 65_535))
-    throw new BrokerError('invalid_request', 'VALETKEY_URL must be http://127.0.0.1:PORT; a token is not sent anywhere else.')
+    throw new BrokerError(
+      'invalid_request',
+      'VALETKEY_URL must be http://127.0.0.1:PORT; a token is not sent anywhere else.',
+    )
   return { kind: 'tcp', host: '127.0.0.1', port, name: `127.0.0.1:${String(port)}` }
 }
 
@@ -54,5 +58,7 @@ export function clientToken(env: Environment): string {
 /** RFC 6750 section 2.1; anything else could not be sent and must not reach a header. */
 function checkToken(token: string, source: string): string {
   if (/^[\w.~+/=-]{1,512}$/u.test(token)) return token
-  throw new BrokerError('invalid_client', `${source} does not hold a client token.`, { resolve: { command: 'valetkey pair NAME' } })
+  throw new BrokerError('invalid_client', `${source} does not hold a client token.`, {
+    resolve: { command: 'valetkey pair NAME' },
+  })
 }

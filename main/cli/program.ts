@@ -7,7 +7,16 @@ import { BrokerError } from '../contract/errors.ts'
 import type { ClientKind } from '../contract/model.ts'
 import { invalidateToken, listAccounts, listProviders, showProvider, unlinkAccount } from './commands/accounts.ts'
 import { showActivity } from './commands/activity.ts'
-import { approve, type ApproveOptions, deny, listClients, listConsents, listRequests, pairClient, revoke } from './commands/consent.ts'
+import {
+  approve,
+  type ApproveOptions,
+  deny,
+  listClients,
+  listConsents,
+  listRequests,
+  pairClient,
+  revoke,
+} from './commands/consent.ts'
 import { examine } from './commands/doctor.ts'
 import { linkAccount, type LinkOptions } from './commands/link.ts'
 import { openSession, type Session } from './commands/session.ts'
@@ -55,9 +64,13 @@ const names = (program: Command): readonly string[] => program.commands.map((com
 function usageError({ message }: CommanderError, argv: readonly string[], known: readonly string[]): BrokerError {
   const sentence = message.replace(/^error: /u, '').trim()
   const command = known.find((name) => name === argv[0])
-  return new BrokerError('invalid_request', `${sentence.slice(0, 1).toUpperCase()}${sentence.slice(1)}.`.replace(/\.\.$/u, '.'), {
-    resolve: { command: command === undefined ? 'valetkey --help' : `valetkey ${command} --help` },
-  })
+  return new BrokerError(
+    'invalid_request',
+    `${sentence.slice(0, 1).toUpperCase()}${sentence.slice(1)}.`.replace(/\.\.$/u, '.'),
+    {
+      resolve: { command: command === undefined ? 'valetkey --help' : `valetkey ${command} --help` },
+    },
+  )
 }
 
 function build(session: Session, exit: (code: number) => void): Command {
@@ -128,7 +141,11 @@ function addAccounts(command: Add, session: Session): void {
     (account: string, tokenId: string) => invalidateToken(session, account, tokenId),
   )
   const providers = command('providers', 'the providers that can be linked').action(() => listProviders(session))
-  providers.command('list', { isDefault: true }).description('all of them').option('--json', 'print JSON').action(() => listProviders(session))
+  providers
+    .command('list', { isDefault: true })
+    .description('all of them')
+    .option('--json', 'print JSON')
+    .action(() => listProviders(session))
   providers
     .command('show <ID>')
     .description('one of them, with the --param it wants')
@@ -138,18 +155,24 @@ function addAccounts(command: Add, session: Session): void {
 
 function addConsent(command: Add, session: Session): void {
   command('pair <NAME>', 'pair a program; prints its client token, once')
-    .addOption(new Option('--kind <KIND>', 'what it is').choices(['script', 'extension', 'agent', 'cli']).default('script'))
+    .addOption(
+      new Option('--kind <KIND>', 'what it is').choices(['script', 'extension', 'agent', 'cli']).default('script'),
+    )
     .action((name: string, options: { readonly kind: ClientKind }) => pairClient(session, name, options))
   command('clients', 'the programs that are paired').action(() => listClients(session))
   command('consents', 'which program may do what with which account').action(() => listConsents(session))
-  command('revoke <CLIENT_OR_CONSENT>', 'take a pairing or a consent back').action((words: string) => revoke(session, words))
+  command('revoke <CLIENT_OR_CONSENT>', 'take a pairing or a consent back').action((words: string) =>
+    revoke(session, words),
+  )
   command('requests', 'what is waiting for your answer').action(() => listRequests(session))
   command('approve <ID>', 'say yes, with the code the asking program shows')
     .addOption(new Option('--for <HOW_LONG>', 'once unless told').choices(['once', '1h', '8h', 'always']))
     .addOption(new Option('--right <RIGHT>', 'have the token injected, or be given it').choices(['use', 'read']))
     .option('--account <ACCOUNT>', 'which account, where several fit')
     .option('--code <CODE>', 'the code, where there is no terminal to ask on')
-    .action((id: string, { json: _json, ...options }: ApproveOptions & { readonly json?: boolean }) => approve(session, id, options))
+    .action((id: string, { json: _json, ...options }: ApproveOptions & { readonly json?: boolean }) =>
+      approve(session, id, options),
+    )
   command('deny <ID>', 'say no').action((id: string) => deny(session, id))
 }
 

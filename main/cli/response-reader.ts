@@ -201,5 +201,7 @@ function parseHeaders(lines: readonly string[]): Headers {
 }
 
 function broken(why: string): BrokerError {
-  return new BrokerError('server_error', `The answer could not be understood: ${why}.`, { resolve: { command: 'valetkey doctor' } })
+  return new BrokerError('server_error', `The answer could not be understood: ${why}.`, {
+    resolve: { command: 'valetkey doctor' },
+  })
 }

@@ -17,7 +17,10 @@ export class Input {
   #take: ((line: string | null) => void) | undefined
 
   /** The next line without its end; `null` when there is no more. `signal` gives the wait up, with `null` too. */
-  next(prompt: string, options: { readonly secret?: boolean; readonly signal?: AbortSignal } = {}): Promise<string | null> {
+  next(
+    prompt: string,
+    options: { readonly secret?: boolean; readonly signal?: AbortSignal } = {},
+  ): Promise<string | null> {
     const reader = this.#open()
     const { secret = false, signal } = options
     const line = this.#waiting.shift()
@@ -36,16 +39,21 @@ export class Input {
         resolve(answer)
       }
       this.#take = done
-      signal?.addEventListener('abort', () => {
-        done(null)
-      }, { once: true })
+      signal?.addEventListener(
+        'abort',
+        () => {
+          done(null)
+        },
+        { once: true },
+      )
     })
   }
 
   /** A secret: typed without being shown, or the next line of a pipe. Throws `invalid_request` when nothing comes. */
   async secret(prompt: string): Promise<string> {
     const line = await this.next(prompt, { secret: true })
-    if (line === null || line === '') throw new BrokerError('invalid_request', `Nothing was given for: ${prompt.replace(/:\s*$/u, '')}.`)
+    if (line === null || line === '')
+      throw new BrokerError('invalid_request', `Nothing was given for: ${prompt.replace(/:\s*$/u, '')}.`)
     return line
   }
 

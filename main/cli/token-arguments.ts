@@ -75,7 +75,8 @@ export function wantsJson(argv: readonly string[]): boolean {
 
 function toArguments(given: ReadonlyMap<string, string>, words: readonly string[]): TokenArguments {
   const [account, extra] = words
-  if (account === undefined || account === '') throw usage('Which account? Name it by its label, its id or its provider.')
+  if (account === undefined || account === '')
+    throw usage('Which account? Name it by its label, its id or its provider.')
   if (extra !== undefined) throw usage(`${JSON.stringify(extra)} is one word too many; quote a label that has spaces.`)
   const json = given.has('json')
   const header = given.has('header')

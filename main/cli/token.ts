@@ -17,9 +17,13 @@ export async function runToken(argv: readonly string[]): Promise<number> {
   try {
     const { request, header, json, as } = parseTokenArguments(argv)
     if (as !== undefined && (process.env['VALETKEY_CLIENT_TOKEN'] ?? '') === '')
-      throw new BrokerError('pairing_required', `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`, {
-        resolve: { command: `valetkey pair ${quote(as)}` },
-      })
+      throw new BrokerError(
+        'pairing_required',
+        `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`,
+        {
+          resolve: { command: `valetkey pair ${quote(as)}` },
+        },
+      )
     const answer = await callBroker(process.env, 'token', request, {
       wait: (request.timeout ?? brokerWait) + grace,
       onPending: (pending) => {

@@ -10,7 +10,9 @@ import { parseEndpointFile, type EndpointFile, type HomePaths } from '../contrac
 
 /** `ours`: safe by place. `absent`: nothing is there. `doubtful`: somebody else could have put it there. */
 export type Verdict =
-  { readonly kind: 'ours' } | { readonly kind: 'absent' } | { readonly kind: 'doubtful'; readonly why: string; readonly mend?: string }
+  | { readonly kind: 'ours' }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'doubtful'; readonly why: string; readonly mend?: string }
 
 type Seen = Pick<Stats, 'isDirectory' | 'isSocket' | 'uid' | 'mode'>
 
@@ -47,7 +49,10 @@ export function readPrivateFile(path: string): string | null {
   let descriptor: number
   try {
     // Without O_NONBLOCK a FIFO in its place would hold us up until somebody writes to it.
-    descriptor = openSync(path, uid === undefined ? 'r' : constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    descriptor = openSync(
+      path,
+      uid === undefined ? 'r' : constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    )
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT') return null
@@ -56,9 +61,12 @@ export function readPrivateFile(path: string): string | null {
   try {
     const stats = fstatSync(descriptor)
     if (!stats.isFile()) throw new BrokerError('invalid_request', `${path} is not a file.`)
-    if (uid !== undefined && stats.uid !== uid) throw new BrokerError('invalid_request', `${path} belongs to another user.`)
+    if (uid !== undefined && stats.uid !== uid)
+      throw new BrokerError('invalid_request', `${path} belongs to another user.`)
     if (uid !== undefined && (stats.mode & 0o077) !== 0)
-      throw new BrokerError('invalid_request', `${path} is open to other users.`, { resolve: { command: `chmod 600 ${path}` } })
+      throw new BrokerError('invalid_request', `${path} is open to other users.`, {
+        resolve: { command: `chmod 600 ${path}` },
+      })
     return readFileSync(descriptor, 'utf8')
   } finally {
     closeSync(descriptor)
@@ -71,7 +79,9 @@ export function readEndpointFile(paths: HomePaths): EndpointFile | null {
   const folder = look(paths.run)
   if (folder === null) return null
   if (uid !== undefined && (!folder.isDirectory() || folder.uid !== uid || (folder.mode & 0o077) !== 0))
-    throw new BrokerError('invalid_request', `${paths.run} is not a folder of yours alone.`, { resolve: { command: 'valetkey doctor' } })
+    throw new BrokerError('invalid_request', `${paths.run} is not a folder of yours alone.`, {
+      resolve: { command: 'valetkey doctor' },
+    })
   const text = readPrivateFile(paths.endpointFile)
   if (text === null) return null
   try {

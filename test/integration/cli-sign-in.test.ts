@@ -1,5 +1,6 @@
 /** `valetkey link` and what follows from it, with the real daemon and a real provider; only the person's browser is played. */
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Account, SignIn } from '../../main/contract/model.ts'
@@ -32,8 +33,7 @@ async function waitingSignIns(): Promise<readonly SignIn[]> {
   return sign_ins.filter(({ state }) => state === 'waiting')
 }
 /** A call of the control socket that the command line does not show whole. */
-async function control<T>(method: string): Promise<T> {
-  const { request } = await import('node:http')
+function control<T>(method: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const call = request({
       socketPath: daemon.paths.control,
@@ -70,7 +70,7 @@ describe('linking', () => {
     expect(stderr).not.toContain('http')
     expect(stdout).toMatch(/^ada {2}\S+ {2}.*openid.*\n$/u)
     expect(code).toBe(0)
-    expect((await import('node:fs')).readFileSync(`${browser}.url`, 'utf8')).toBe(url)
+    expect(readFileSync(`${browser}.url`, 'utf8')).toBe(url)
     expect((await daemon.cli(['token', 'ada'])).stdout).toMatch(/^\S+\n$/u)
   })
 

@@ -14,8 +14,14 @@ export async function listAccounts(session: Session, { all }: { readonly all?: b
   if (all) {
     const { accounts } = await session.decide('snapshot')
     if (session.json) printJson({ accounts })
-    else printTable(['label', 'provider', 'state', 'renews', 'last used', 'id', 'scope'], accounts.map(accountRow), 'no accounts yet')
-    for (const { label, problem } of accounts) if (problem !== undefined && !session.json) say(`${neutralise(label)}: ${neutralise(problem)}`)
+    else
+      printTable(
+        ['label', 'provider', 'state', 'renews', 'last used', 'id', 'scope'],
+        accounts.map(accountRow),
+        'no accounts yet',
+      )
+    for (const { label, problem } of accounts)
+      if (problem !== undefined && !session.json) say(`${neutralise(label)}: ${neutralise(problem)}`)
     return
   }
   const answer = await callBroker(session.env, 'accounts', undefined)
@@ -23,8 +29,19 @@ export async function listAccounts(session: Session, { all }: { readonly all?: b
     printJson(answer)
     return
   }
-  const rows = answer.accounts.map(({ id, label, provider, state, rights, scope }) => [label, provider, state, rights.join(','), id, scope])
-  printTable(['label', 'provider', 'state', 'rights', 'id', 'scope'], rows, 'no accounts here yet (valetkey link PROVIDER, valetkey accounts --all)')
+  const rows = answer.accounts.map(({ id, label, provider, state, rights, scope }) => [
+    label,
+    provider,
+    state,
+    rights.join(','),
+    id,
+    scope,
+  ])
+  printTable(
+    ['label', 'provider', 'state', 'rights', 'id', 'scope'],
+    rows,
+    'no accounts here yet (valetkey link PROVIDER, valetkey accounts --all)',
+  )
 }
 
 function accountRow({ label, provider, state, token, last_used_at, id, scope }: Account): readonly string[] {
@@ -39,7 +56,11 @@ const remains = {
 } as const
 
 /** Removes an account and says what became of its tokens. */
-export async function unlinkAccount(session: Session, account: string, { keepRemote }: { readonly keepRemote?: boolean }): Promise<void> {
+export async function unlinkAccount(
+  session: Session,
+  account: string,
+  { keepRemote }: { readonly keepRemote?: boolean },
+): Promise<void> {
   const report = await session.decide('unlink', { account, ...(keepRemote && { keep_remote: true }) })
   show(session, report, () => {
     say(`unlinked ${neutralise(account)}; ${remains[report.remote]}`)
@@ -62,7 +83,14 @@ export async function listProviders(session: Session): Promise<void> {
   else
     printTable(
       ['id', 'name', 'needs'],
-      providers.map(({ id, name, variables }) => [id, name, variables.filter(({ required }) => required).map((variable) => variable.name).join(' ')]),
+      providers.map(({ id, name, variables }) => [
+        id,
+        name,
+        variables
+          .filter(({ required }) => required)
+          .map((variable) => variable.name)
+          .join(' '),
+      ]),
       'no providers',
     )
 }
@@ -71,7 +99,8 @@ export async function listProviders(session: Session): Promise<void> {
 export async function showProvider(session: Session, id: string): Promise<void> {
   const { providers } = await session.decide('snapshot')
   const provider = providers.find((one) => one.id === id)
-  if (!provider) throw new BrokerError('not_found', `There is no provider “${id}”.`, { resolve: { command: 'valetkey providers' } })
+  if (!provider)
+    throw new BrokerError('not_found', `There is no provider “${id}”.`, { resolve: { command: 'valetkey providers' } })
   if (session.json) printJson(provider)
   else describeProvider(provider)
 }

@@ -16,7 +16,10 @@ const page = 1000
 const interval = 500
 
 /** The last `limit` rows; with `follow` also every later one, until the broker or the person ends it. */
-export async function showActivity(session: Session, options: { readonly follow?: boolean; readonly limit: number }): Promise<void> {
+export async function showActivity(
+  session: Session,
+  options: { readonly follow?: boolean; readonly limit: number },
+): Promise<void> {
   const { entries } = await session.decide('activity', { limit: options.limit })
   if (!options.follow) {
     if (session.json) printJson({ entries })
@@ -38,7 +41,11 @@ async function since(session: Session, after: number): Promise<readonly Activity
   const found: ActivityEntry[] = []
   let before: number | undefined
   for (;;) {
-    const { entries } = await session.decide('activity', { after, limit: page, ...(before !== undefined && { before }) })
+    const { entries } = await session.decide('activity', {
+      after,
+      limit: page,
+      ...(before !== undefined && { before }),
+    })
     found.push(...entries)
     before = entries.at(-1)?.id
     if (entries.length < page || before === undefined) return found.toReversed()
@@ -60,7 +67,7 @@ async function toRows(session: Session, entries: readonly ActivityEntry[]): Prom
 }
 
 /** One row of activity in words. */
-export function activityRow(entry: ActivityEntry, names: Snapshot): readonly string[] {
+function activityRow(entry: ActivityEntry, names: Snapshot): readonly string[] {
   const { at, action, outcome, client_id, account_id, took_ms, detail, scope } = entry
   return [
     formatTime(at),
@@ -72,4 +79,3 @@ export function activityRow(entry: ActivityEntry, names: Snapshot): readonly str
     [detail, scope].filter((part) => part !== undefined && part !== '').join(' '),
   ]
 }
-

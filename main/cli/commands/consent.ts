@@ -17,7 +17,11 @@ const pairingWait = 660
 const tries = 3
 
 /** Pairs a program and prints its client token, once. */
-export async function pairClient(session: Session, name: string, { kind }: { readonly kind: ClientKind }): Promise<void> {
+export async function pairClient(
+  session: Session,
+  name: string,
+  { kind }: { readonly kind: ClientKind },
+): Promise<void> {
   const answer = await callBroker(
     session.env,
     'pair',
@@ -42,7 +46,13 @@ export async function listClients(session: Session): Promise<void> {
   else
     printTable(
       ['name', 'kind', 'id', 'paired', 'last used'],
-      clients.map(({ name, kind, id, paired_at, last_used_at }) => [name, kind, id, formatTime(paired_at), formatTime(last_used_at)]),
+      clients.map(({ name, kind, id, paired_at, last_used_at }) => [
+        name,
+        kind,
+        id,
+        formatTime(paired_at),
+        formatTime(last_used_at),
+      ]),
       'no programs are paired',
     )
 }
@@ -122,18 +132,25 @@ export interface ApproveOptions {
 export async function approve(session: Session, id: string, options: ApproveOptions): Promise<void> {
   const { code, ...rest } = options
   if (code === undefined && !session.input.isTerminal)
-    throw new BrokerError('invalid_request', 'Give the code that the asking program shows with --code (there is no terminal to ask on).')
+    throw new BrokerError(
+      'invalid_request',
+      'Give the code that the asking program shows with --code (there is no terminal to ask on).',
+    )
   if (code !== undefined) {
     approved(session, await session.decide('approve', { id, code, ...rest }))
     return
   }
   const { requests } = await session.decide('snapshot')
   const request = requests.find((one) => one.id === id)
-  if (!request) throw new BrokerError('not_found', `No question ${JSON.stringify(id)} is waiting.`, { resolve: { command: 'valetkey requests' } })
+  if (!request)
+    throw new BrokerError('not_found', `No question ${JSON.stringify(id)} is waiting.`, {
+      resolve: { command: 'valetkey requests' },
+    })
   for (const line of question(request)) say(line)
   for (let attempt = 1; ; attempt++) {
     const typed = await session.input.next(`code that ${neutralise(request.client.name)} shows: `)
-    if (typed === null || typed.trim() === '') throw new BrokerError('invalid_request', 'No code was typed; nothing was decided.')
+    if (typed === null || typed.trim() === '')
+      throw new BrokerError('invalid_request', 'No code was typed; nothing was decided.')
     try {
       approved(session, await session.decide('approve', { id, code: typed.trim().slice(0, 16), ...rest }))
       return
@@ -145,7 +162,7 @@ export async function approve(session: Session, id: string, options: ApproveOpti
 }
 
 /** WHO asks, for WHAT, with WHICH account, and why by their own account. */
-export function question(request: AccessRequest): readonly string[] {
+function question(request: AccessRequest): readonly string[] {
   const { client, account, scope, reason } = request
   const what = `${neutralise(client.name)} (${client.kind}) wants to ${wantOf(request)}`
   return [

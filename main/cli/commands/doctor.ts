@@ -48,7 +48,12 @@ function nodeVersion(version: string): Finding {
 function environmentNotes(env: Environment): readonly Finding[] {
   return ['VALETKEY_SOCK', 'VALETKEY_URL', 'VALETKEY_CLIENT_TOKEN']
     .filter((name) => (env[name] ?? '') !== '')
-    .map((name) => ({ level: 'warning', subject: 'environment', message: `${name} is set and wins over the home folder`, mend: `unset ${name}` }))
+    .map((name) => ({
+      level: 'warning',
+      subject: 'environment',
+      message: `${name} is set and wins over the home folder`,
+      mend: `unset ${name}`,
+    }))
 }
 
 function look(path: string): Stats | null {
@@ -60,9 +65,19 @@ function look(path: string): Stats | null {
 }
 
 /** Judges one of our folders by what `lstat` says of it. */
-export function folder(subject: string, path: string, stats: Pick<Stats, 'isDirectory' | 'uid' | 'mode'> | null): Finding {
-  if (stats === null) return { level: 'warning', subject, message: `${path} does not exist yet`, mend: 'valetkey daemon (makes it)' }
-  const wrong = (message: string, mend: string): Finding => ({ level: 'error', subject, message: `${path} ${message}`, mend })
+function folder(
+  subject: string,
+  path: string,
+  stats: Pick<Stats, 'isDirectory' | 'uid' | 'mode'> | null,
+): Finding {
+  if (stats === null)
+    return { level: 'warning', subject, message: `${path} does not exist yet`, mend: 'valetkey daemon (makes it)' }
+  const wrong = (message: string, mend: string): Finding => ({
+    level: 'error',
+    subject,
+    message: `${path} ${message}`,
+    mend,
+  })
   if (!stats.isDirectory()) return wrong('is not a folder', `move ${path} aside`)
   const uid = process.geteuid?.()
   if (uid === undefined) return { level: 'ok', subject, message: path }
@@ -77,7 +92,9 @@ function privateFile(subject: string, path: string): readonly Finding[] {
     return text === null ? [] : [{ level: 'ok', subject, message: `${path} is yours alone` }]
   } catch (thrown) {
     const { message, resolve } = asBrokerError(thrown)
-    return [{ level: 'error', subject, message, mend: resolve?.command ?? `move ${path} aside and start the broker again` }]
+    return [
+      { level: 'error', subject, message, mend: resolve?.command ?? `move ${path} aside and start the broker again` },
+    ]
   }
 }
 
@@ -85,12 +102,34 @@ async function askBroker(session: Session, paths: HomePaths): Promise<readonly F
   const announced = announcement(paths)
   try {
     const [{ findings }, known] = await Promise.all([session.decide('doctor'), commandLine(session)])
-    return [{ level: 'ok', subject: 'broker', message: `answers at ${paths.control}` }, ...announced, ...known, ...findings]
+    return [
+      { level: 'ok', subject: 'broker', message: `answers at ${paths.control}` },
+      ...announced,
+      ...known,
+      ...findings,
+    ]
   } catch (thrown) {
     const error = asBrokerError(thrown)
     if (error.code !== 'not_running')
-      return [...announced, { level: 'error', subject: 'broker', message: error.message, ...(error.resolve?.command !== undefined && { mend: error.resolve.command }) }]
-    return [...announced, ...stale(paths), { level: 'warning', subject: 'broker', message: error.message, mend: error.resolve?.command ?? 'valetkey daemon' }]
+      return [
+        ...announced,
+        {
+          level: 'error',
+          subject: 'broker',
+          message: error.message,
+          ...(error.resolve?.command !== undefined && { mend: error.resolve.command }),
+        },
+      ]
+    return [
+      ...announced,
+      ...stale(paths),
+      {
+        level: 'warning',
+        subject: 'broker',
+        message: error.message,
+        mend: error.resolve?.command ?? 'valetkey daemon',
+      },
+    ]
   }
 }
 
@@ -102,7 +141,9 @@ async function commandLine(session: Session): Promise<readonly Finding[]> {
   } catch (thrown) {
     const subject = 'command line'
     const { message } = asBrokerError(thrown)
-    return [{ level: 'error', subject, message, mend: 'start the broker again; it pairs the command line when it starts' }]
+    return [
+      { level: 'error', subject, message, mend: 'start the broker again; it pairs the command line when it starts' },
+    ]
   }
 }
 
@@ -113,14 +154,26 @@ function announcement({ endpointFile, ...paths }: HomePaths): readonly Finding[]
     const message = `${endpointFile} was left behind by a broker that ended badly (pid ${String(endpoint.pid)})`
     return [{ level: 'warning', subject: 'announcement', message, mend: 'valetkey daemon (replaces it)' }]
   } catch (thrown) {
-    return [{ level: 'error', subject: 'announcement', message: asBrokerError(thrown).message, mend: `move ${endpointFile} aside and start the broker again` }]
+    return [
+      {
+        level: 'error',
+        subject: 'announcement',
+        message: asBrokerError(thrown).message,
+        mend: `move ${endpointFile} aside and start the broker again`,
+      },
+    ]
   }
 }
 
 function stale({ socket, control }: HomePaths): readonly Finding[] {
   return [socket, control]
     .filter((path) => look(path) !== null)
-    .map((path) => ({ level: 'warning', subject: 'socket', message: `${path} is there, but nobody of yours answers`, mend: 'valetkey daemon (replaces it)' }))
+    .map((path) => ({
+      level: 'warning',
+      subject: 'socket',
+      message: `${path} is there, but nobody of yours answers`,
+      mend: 'valetkey daemon (replaces it)',
+    }))
 }
 
 function isAlive(pid: number): boolean {

@@ -42,11 +42,12 @@ export async function linkAccount(session: Session, provider: string, options: L
 }
 
 /** The words of the command line as a request. Throws `invalid_request` for a `--param` that is not `name=value`. */
-export function toRequest(provider: string, options: LinkOptions, secret: string | undefined): LinkRequest {
+function toRequest(provider: string, options: LinkOptions, secret: string | undefined): LinkRequest {
   const params = Object.fromEntries(
     (options.param ?? []).map((word) => {
       const equals = word.indexOf('=')
-      if (equals < 1) throw new BrokerError('invalid_request', `--param takes name=value, not ${JSON.stringify(word.slice(0, 64))}.`)
+      if (equals < 1)
+        throw new BrokerError('invalid_request', `--param takes name=value, not ${JSON.stringify(word.slice(0, 64))}.`)
       return [word.slice(0, equals), word.slice(equals + 1)]
     }),
   )
@@ -77,7 +78,11 @@ async function present(session: Session, started: SignIn, browser: boolean): Pro
       sayPlain(`open: ${neutralise(url)}`)
     }
   }
-  say(started.redirect === 'paste' ? 'then paste the address you are sent to' : 'waiting for you to finish there (Ctrl-C cancels)')
+  say(
+    started.redirect === 'paste'
+      ? 'then paste the address you are sent to'
+      : 'waiting for you to finish there (Ctrl-C cancels)',
+  )
 }
 
 /** Waits for the end, and for pasted addresses where the browser cannot come back by itself. */
@@ -124,7 +129,8 @@ async function submitPasted(session: Session, id: string, over: AbortSignal): Pr
 }
 
 function report(session: Session, { sign_in, account }: End): void {
-  if (sign_in.state === 'cancelled') throw new BrokerError('access_denied', 'The sign-in was cancelled. Nothing was changed.')
+  if (sign_in.state === 'cancelled')
+    throw new BrokerError('access_denied', 'The sign-in was cancelled. Nothing was changed.')
   if (sign_in.state === 'failed' || !account) {
     const { code, description } = sign_in.error ?? { code: 'server_error', description: 'The sign-in failed.' }
     throw new BrokerError(isErrorCode(code) ? code : 'provider_error', description)

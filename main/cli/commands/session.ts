@@ -12,7 +12,11 @@ export interface Session {
   readonly json: boolean
   readonly input: Input
   /** A call of window-api. */
-  decide<Name extends keyof WindowApi>(name: Name, argument?: Parameters<WindowApi[Name]>[0], wait?: number): Promise<ValueOf<Name>>
+  decide<Name extends keyof WindowApi>(
+    name: Name,
+    argument?: Parameters<WindowApi[Name]>[0],
+    wait?: number,
+  ): Promise<ValueOf<Name>>
 }
 
 export function openSession(json: boolean): Session {

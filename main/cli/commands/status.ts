@@ -22,7 +22,12 @@ interface Status {
   readonly control: string
   readonly url?: string
   readonly vault: { readonly state: string; readonly protection?: string | null; readonly notice?: string }
-  readonly counts: { readonly accounts: number; readonly clients?: number; readonly consents?: number; readonly requests: number }
+  readonly counts: {
+    readonly accounts: number
+    readonly clients?: number
+    readonly consents?: number
+    readonly requests: number
+  }
 }
 
 export async function showStatus(session: Session): Promise<void> {
@@ -55,18 +60,37 @@ async function ask(session: Session): Promise<Answered> {
 }
 
 function summarise({ version, vault, accounts, clients, grants, requests }: Snapshot): Answered {
-  const counts = { accounts: accounts.length, clients: clients.length, consents: grants.length, requests: requests.length }
+  const counts = {
+    accounts: accounts.length,
+    clients: clients.length,
+    consents: grants.length,
+    requests: requests.length,
+  }
   return { version, vault, counts }
 }
 
-function describeStatus({ version, host, pid, started_at, home, socket, url, vault, counts }: Status): readonly string[] {
-  const weak = vault.protection === 'key-file' ? ' by a key file beside it: whoever can read your files can read it' : ''
+function describeStatus({
+  version,
+  host,
+  pid,
+  started_at,
+  home,
+  socket,
+  url,
+  vault,
+  counts,
+}: Status): readonly string[] {
+  const kept =
+    vault.protection === 'key-file' ? 'a file beside it, readable by whoever can read your files' : vault.protection
   const rows: readonly (readonly [string, string])[] = [
-    ['running', `${version}${host === undefined ? '' : ` (${host}, pid ${String(pid)}, since ${formatTime(started_at)})`}`],
+    [
+      'running',
+      `${version}${host === undefined ? '' : ` (${host}, pid ${String(pid)}, since ${formatTime(started_at)})`}`,
+    ],
     ['home', home],
     ['socket', socket],
     ['http', url ?? 'off'],
-    ['vault', `${vault.state}${vault.protection === undefined || vault.protection === null ? '' : `, kept by ${vault.protection}`}${weak}`],
+    ['vault', kept === undefined || kept === null ? vault.state : `${vault.state}, its key kept by ${kept}`],
     ...(vault.notice === undefined ? [] : [['notice', vault.notice] as const]),
     ...Object.entries(counts).map(([name, count]) => [name, String(count)] as const),
   ]
