@@ -8,7 +8,7 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { ActivityLog, Cancel, Clock, Log } from '../broker/ports.ts'
 import type { ActivityEntry } from '../contract/model.ts'
 import { stamp } from './backups.ts'
-import { errorNumber, isDamage, openDatabase, transaction } from './database.ts'
+import { errorNumber, isDamage, openDatabase, SQLITE, transaction } from './database.ts'
 import { createPrivateFile, inspect } from './home.ts'
 
 export interface ActivityOptions {
@@ -28,10 +28,8 @@ const DAY = 86_400
 /** Milliseconds rows are gathered, and how many of them are enough to write at once. */
 const GATHER = 100
 const ENOUGH = 256
-/** Rows kept in memory while the disk takes none; then the oldest are dropped and counted. */
+/** Rows kept in memory; while the disk takes none the oldest are dropped and counted. */
 const MOST_WAITING = 10_000
-/** SQLITE_ERROR: the statement does not fit the tables that are there. */
-const NOT_OUR_TABLES = 1
 /** Rows deleted at a time. */
 const BATCH = 2000
 /** Milliseconds between two batches, and until the disk is asked again after a failure. */
@@ -65,7 +63,8 @@ export class SqliteActivity implements ActivityLog {
 
   append(entry: Unnumbered): void {
     const { length } = this.#waiting
-    if (length >= MOST_WAITING) {
+    if (length >= MOST_WAITING && !this.#failing) this.#flush()
+    if (length >= MOST_WAITING && this.#failing) {
       this.#waiting.shift()
       this.#dropped++
     }
@@ -140,7 +139,7 @@ export class SqliteActivity implements ActivityLog {
       if (!inspect(path)) createPrivateFile(path)
       this.#db = open(path)
     } catch (thrown) {
-      if (isDamage(thrown) || errorNumber(thrown) === NOT_OUR_TABLES) this.#restart()
+      if (isDamage(thrown) || errorNumber(thrown) === SQLITE.ERROR) this.#restart()
       else log('warn', 'activity.unavailable')
     }
   }

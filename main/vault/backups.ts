@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { backup } from 'node:sqlite'
 import { Damage, openForReading } from './database.ts'
 import { createPrivateFile, syncFolder } from './home.ts'
-import { FORMAT, formatOf } from './migrations.ts'
+import { checkTables, FORMAT, formatOf } from './migrations.ts'
 import { Store } from './store.ts'
 
 const KEPT = 3
@@ -40,7 +40,9 @@ export function listBackups(folder: string): readonly Backup[] {
 export function checkBackup(path: string): void {
   const db = openForReading(path, true)
   try {
-    if (formatOf(db) > FORMAT) throw new Damage('a backup of a later format')
+    const format = formatOf(db)
+    if (format > FORMAT) throw new Damage('a backup of a later format')
+    if (format === FORMAT) checkTables(db)
     const store = new Store(db)
     const problem = store.structuralProblem()
     if (problem !== undefined) throw new Damage(problem)
@@ -48,6 +50,23 @@ export function checkBackup(path: string): void {
   } finally {
     db.close()
   }
+}
+
+/** What `read` finds in the newest backup that has it; `null` when none has. A backup that cannot be read has nothing. */
+export function searchBackups<T>(folder: string, read: (store: Store) => T | null): T | null {
+  for (const { path } of listBackups(folder)) {
+    let db
+    try {
+      db = openForReading(path, true)
+      const found = read(new Store(db))
+      if (found !== null) return found
+    } catch {
+      continue
+    } finally {
+      db?.close()
+    }
+  }
+  return null
 }
 
 /** Copies the vault at `source`, as last committed. `now` in milliseconds. Throws when it could not be made or read back. */
@@ -61,7 +80,7 @@ export async function takeBackup(source: string, folder: string, now: number): P
     const db = openForReading(source, false)
     try {
       // All pages in one step, off this thread: a copy in several steps would begin again at every commit.
-      await backup(db, unfinished, { rate: -1 })
+      await backup(db, unfinished, { rate: 2 ** 31 - 1 })
     } finally {
       db.close()
     }

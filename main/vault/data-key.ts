@@ -96,10 +96,17 @@ async function createKey(
   }
 }
 
+const kinds: ReadonlySet<string> = new Set<KeySlotKind>(['safe-storage', 'os-keyring', 'passphrase', 'key-file'])
+
 function nothingFits(header: KeyHeader, slots: readonly KeySlot[]): ClosedKey {
   const [recorded] = header.slots
   const slot = slots[0]?.kind ?? 'passphrase'
-  if (!recorded) return closed(slot, 'lost', 'The vault holds sealed sign-ins and no key slot; restore a backup of it.')
+  if (!recorded || !kinds.has(recorded.kind))
+    return closed(
+      slot,
+      'lost',
+      'The vault holds sealed sign-ins and no key slot that is known; restore a backup of it.',
+    )
   return closed(slot, 'unavailable', `The vault is protected by ${recorded.kind}, which cannot be used here.`)
 }
 

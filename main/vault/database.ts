@@ -9,6 +9,7 @@ import { checkPrivateFile, inspect } from './home.ts'
 
 /** Primary result codes; https://sqlite.org/rescode.html. */
 export const SQLITE = {
+  ERROR: 1,
   PERM: 3,
   BUSY: 5,
   LOCKED: 6,
@@ -22,7 +23,7 @@ export const SQLITE = {
 } as const
 
 /** Milliseconds to wait for a lock of another connection. */
-const BUSY_TIMEOUT = 5000
+const BUSY_TIMEOUT = 1000
 
 /** Opens an existing file for reading and writing. `durable`: every commit is synchronised before it returns. */
 export function openDatabase(path: string, durable: boolean): DatabaseSync {

@@ -20,7 +20,7 @@ import type { HomePaths } from '../contract/home.ts'
 import { checkBackup, listBackups, stamp, type Backup } from './backups.ts'
 import { asStorageFault, Damage, errorNumber, isDamage, openDatabase, openForReading, SQLITE } from './database.ts'
 import { checkPrivateFile, createPrivateFile, inspect, syncFolder } from './home.ts'
-import { APPLICATION_ID, FORMAT, formatOf, initialise, migrate } from './migrations.ts'
+import { APPLICATION_ID, checkTables, FORMAT, formatOf, initialise, migrate } from './migrations.ts'
 import { Store } from './store.ts'
 
 type Paths = Pick<HomePaths, 'home' | 'vault' | 'backups'>
@@ -54,7 +54,8 @@ export function openFile(paths: Paths, vaultId: string, now: number): OpenFile |
     try {
       return openExisting(paths)
     } catch (thrown) {
-      if (!isDamage(thrown)) throw thrown
+      // Statements of ours that do not fit: the tables are not what they were.
+      if (!isDamage(thrown) && errorNumber(thrown) !== SQLITE.ERROR) throw thrown
       return replaceByBackup(paths, now, 'The vault file was damaged', listBackups(paths.backups))
     }
   } catch (thrown) {
@@ -78,6 +79,7 @@ export function replaceByBackup(
   backups: readonly Backup[],
 ): OpenFile | DamagedFile {
   const aside = moveAside(paths, now)
+  rmSync(suspect(paths), { force: true })
   const kept = aside === undefined ? '' : ` The old file is kept as ${aside}.`
   const chosen = backups.find(({ path }) => isWhole(path))
   if (!chosen) return { kind: 'damaged', notice: `${because}, and no backup of it verifies.${kept} ${mend(paths)}` }
@@ -117,31 +119,47 @@ function openMissing(paths: Paths, vaultId: string, now: number): OpenFile | Dam
 }
 
 function openExisting(paths: Paths): OpenFile {
-  checkHeader(paths.vault)
+  if (checkHeader(paths.vault) > FORMAT) return openNewer(paths.vault)
   const { db, readOnly } = connect(paths.vault)
   try {
-    const format = formatOf(db)
-    if (format > FORMAT) {
+    const written = formatOf(db)
+    if (written > FORMAT) {
       db.close()
-      return {
-        kind: 'open',
-        store: new Store(openForReading(paths.vault, false)),
-        readOnly: `The vault was written by a newer Valetkey (format ${String(format)}, this one knows ${String(FORMAT)}); it is only read. Install the newer version to use it fully.`,
-      }
+      return openNewer(paths.vault)
     }
     const store = new Store(db)
     const flagged = inspect(suspect(paths)) !== undefined
     if (flagged || (inspect(paths.vault)?.size ?? 0) <= CHECKED_AT_OPEN) {
       const problem = store.structuralProblem()
       if (problem !== undefined) throw new Damage(problem)
+      // It was found damaged while it was in use, whatever the check says now; without a backup it is still the best.
+      if (flagged && listBackups(paths.backups).length > 0) throw new Damage('found damaged while in use')
     }
     if (flagged) rmSync(suspect(paths), { force: true })
-    if (readOnly === undefined) migrate(db, format)
+    if (readOnly === undefined) migrate(db, written)
+    if (readOnly === undefined || written === FORMAT) checkTables(db)
     store.header()
     return { kind: 'open', store, ...(readOnly !== undefined && { readOnly }) }
   } catch (thrown) {
     if (db.isOpen) db.close()
     throw thrown
+  }
+}
+
+/** Not even a companion file is written beside it. */
+function openNewer(path: string): OpenFile {
+  const db = openForReading(path, true)
+  let format: number
+  try {
+    format = formatOf(db)
+  } catch (thrown) {
+    db.close()
+    throw thrown
+  }
+  return {
+    kind: 'open',
+    store: new Store(db),
+    readOnly: `The vault was written by a newer Valetkey (format ${String(format)}, this one knows ${String(FORMAT)}); it is only read. Install the newer version to use it fully.`,
   }
 }
 
@@ -159,9 +177,10 @@ function connect(path: string): { readonly db: DatabaseSync; readonly readOnly?:
 
 /**
  * What can be told from the first page without opening the file, so that opening does not alter what is no vault: the
- * magic, our application id, and (where no write-ahead log completes it) the length. https://sqlite.org/fileformat.html
+ * magic, our application id, and (where no write-ahead log completes it) the length. Answers the format, as it was when the
+ * first page was last written. https://sqlite.org/fileformat.html
  */
-function checkHeader(path: string): void {
+function checkHeader(path: string): number {
   const header = Buffer.alloc(100)
   const fd = openSync(path, 'r')
   try {
@@ -174,6 +193,7 @@ function checkHeader(path: string): void {
   const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
   const complete = (inspect(path)?.size ?? 0) >= pageSize * header.readUInt32BE(28)
   if (!complete && !(inspect(`${path}-wal`)?.size ?? 0)) throw new Damage('truncated')
+  return header.readUInt32BE(60)
 }
 
 /** Renames the vault and its companions; answers the new name, `undefined` when there was nothing. */

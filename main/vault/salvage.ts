@@ -2,7 +2,7 @@
  * What can still be read of a damaged vault, taken over into the backup that replaced it. The rule: only what verifies
  * with the data key is taken, and nothing is replaced by something older.
  */
-import type { Randomness, StoredGrant } from '../broker/ports.ts'
+import type { Randomness } from '../broker/ports.ts'
 import { openForReading } from './database.ts'
 import { openGeneration, putGenerations } from './generations.ts'
 import { permissionMac } from './permissions.ts'
@@ -30,27 +30,6 @@ export function salvage(store: Store, key: DataKey, path: string, randomness: Ra
   } finally {
     db.close()
   }
-}
-
-/** The newest generation of one account that verifies in the file at `path`; `null` when there is none. */
-export function generationFrom(
-  path: string,
-  key: DataKey,
-  accountId: string,
-): { row: GenerationRow; material: StoredGrant['material'] } | null {
-  let db
-  try {
-    db = openForReading(path, true)
-    for (const row of new Store(db).generations(accountId)) {
-      const material = openGeneration(key, row)
-      if (material) return { row, material }
-    }
-  } catch {
-    // A backup that cannot be read has nothing to offer.
-  } finally {
-    db?.close()
-  }
-  return null
 }
 
 function salvageAccount(

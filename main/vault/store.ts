@@ -193,7 +193,7 @@ export class Store {
 
   /** Answers what SQLite finds wrong with the file; `undefined` when it finds nothing. Reads the whole file. */
   structuralProblem(): string | undefined {
-    const answer = this.#get('PRAGMA quick_check(1)')?.['quick_check']
+    const answer = this.#get('PRAGMA integrity_check(1)')?.['integrity_check']
     return answer === 'ok' ? undefined : String(answer)
   }
 

@@ -51,7 +51,8 @@ export class Upkeep {
   async look(): Promise<Verification> {
     const { options } = this.#file
     this.#file.flush()
-    const found = await verify(options.paths.vault, this.#file.keyIfOpen(), nextTurn)
+    const still = this.#file.readOnly !== undefined
+    const found = await verify(options.paths.vault, this.#file.keyIfOpen(), still, nextTurn)
     if (found.structure !== undefined) {
       options.log('error', 'vault.structure')
       markSuspect(options.paths)

@@ -7,6 +7,7 @@ import { readdirSync, statfsSync } from 'node:fs'
 import { basename } from 'node:path'
 import {
   GenerationConflict,
+  StorageFault,
   type AccountRecord,
   type ClientRecord,
   type GrantMaterial,
@@ -17,13 +18,13 @@ import {
 import type { Secret } from '../broker/secret.ts'
 import type { Grant, VaultState } from '../contract/model.ts'
 import type { Finding, KeySlotKind } from '../contract/window-api.ts'
-import { listBackups } from './backups.ts'
+import { listBackups, searchBackups } from './backups.ts'
+import { isDamage } from './database.ts'
 import { findings } from './findings.ts'
 import { offered, openGeneration, putGenerations, removeGenerations, sealGeneration } from './generations.ts'
 import { prepareHome } from './home.ts'
 import { permissionMac } from './permissions.ts'
 import { accountCodec, clientCodec, grantCodec, type Codec } from './records.ts'
-import { generationFrom } from './salvage.ts'
 import type { PermissionRow, PermissionTable, Store } from './store.ts'
 import type { GenerationRow } from './tally.ts'
 import { Upkeep } from './upkeep.ts'
@@ -93,7 +94,13 @@ export class SqliteVault implements Vault {
 
   async accounts(): Promise<readonly AccountRecord[]> {
     this.#file.flush()
-    return this.#file.read([], (store) => this.#decoded(store.accounts(), accountCodec))
+    const { backups } = this.#file.options.paths
+    return this.#file.read([], (store) =>
+      this.#decoded(store.accounts(), accountCodec, (id) => {
+        const text = searchBackups(backups, (backup) => backup.account(id) ?? null)
+        return text === null ? [] : [accountCodec.decode(text)]
+      }),
+    )
   }
 
   async saveAccount(record: AccountRecord, options: Laziness = {}): Promise<void> {
@@ -132,16 +139,16 @@ export class SqliteVault implements Vault {
 
   async grant(account_id: string): Promise<StoredGrant | null> {
     const key = this.#file.key()
-    const rows = this.#rows(account_id)
-    for (const row of rows) {
+    const rows = this.#readableRows(account_id)
+    for (const row of rows ?? []) {
       const material = openGeneration(key, row)
       if (material) {
-        if (row !== rows[0]) this.#fellBack(account_id, 'the one before it is used')
+        if (row !== rows?.[0]) this.#fellBack(account_id, 'the one before it is used')
         return offered(row, material)
       }
       this.#unreadable.add(passedOver(account_id, row.generation))
     }
-    return rows.length === 0 ? null : this.#fromBackup(account_id)
+    return rows?.length === 0 && !this.#isKnown(account_id) ? null : this.#fromBackup(account_id)
   }
 
   async beginRefresh(account_id: string, generation: number): Promise<void> {
@@ -257,22 +264,44 @@ export class SqliteVault implements Vault {
     return [...waiting, ...this.#file.read([], (store) => store.generations(accountId))]
   }
 
-  /** Neither generation verifies: the newest one a backup still has. */
+  /** `undefined` when the file is damaged just there. Throws `StorageFault` when the disk is at fault. */
+  #readableRows(accountId: string): readonly GenerationRow[] | undefined {
+    try {
+      return this.#rows(accountId)
+    } catch (thrown) {
+      if (thrown instanceof StorageFault && isDamage(thrown.cause)) return undefined
+      throw thrown
+    }
+  }
+
+  #isKnown(accountId: string): boolean {
+    return this.#file.read(false, (store) => store.account(accountId) !== undefined)
+  }
+
+  /** No generation can be read although there should be one: the newest one a backup still has. */
   #fromBackup(accountId: string): StoredGrant | null {
     const key = this.#file.key()
     const { paths, randomness } = this.#file.options
-    for (const backup of listBackups(paths.backups)) {
-      const found = generationFrom(backup.path, key, accountId)
-      if (!found) continue
-      this.#fellBack(accountId, 'the one in the newest backup that has it is used')
-      this.#unreadable.delete(passedOver(accountId, found.row.generation))
+    const found = searchBackups(paths.backups, (store) => {
+      const row = store.generations(accountId).find((candidate) => openGeneration(key, candidate) !== null)
+      const material = row && openGeneration(key, row)
+      return row && material ? { row, material } : null
+    })
+    if (!found) {
+      this.#file.say(`The sign-in of account ${accountId} cannot be read; sign it in again.`)
+      return null
+    }
+    this.#fellBack(accountId, 'the one in the newest backup that has it is used')
+    this.#unreadable.delete(passedOver(accountId, found.row.generation))
+    try {
       this.#file.write((store) => {
         putGenerations(store, key, [found.row], randomness)
       })
-      return offered(found.row, found.material)
+    } catch (thrown) {
+      // It can be offered all the same; a refresh will say that it cannot be stored.
+      if (!(thrown instanceof StorageFault)) throw thrown
     }
-    this.#file.say(`The sign-in of account ${accountId} cannot be read; sign it in again.`)
-    return null
+    return offered(found.row, found.material)
   }
 
   #fellBack(accountId: string, what: string): void {
@@ -309,15 +338,19 @@ export class SqliteVault implements Vault {
     else this.#file.write(put)
   }
 
-  /** Records that cannot be read are passed over and said; the others are answered. */
-  #decoded<T>(rows: readonly { readonly id: string; readonly record: string }[], codec: Codec<T>): readonly T[] {
+  /** A record that cannot be read is said, and answered as `instead` has it; the others are answered. */
+  #decoded<T>(
+    rows: readonly { readonly id: string; readonly record: string }[],
+    codec: Codec<T>,
+    instead: (id: string) => readonly T[] = () => [],
+  ): readonly T[] {
     return rows.flatMap(({ id, record }) => {
       try {
         return [codec.decode(record)]
       } catch {
         this.#file.options.log('error', 'vault.record', { account: id })
         this.#file.say(`The record ${id} in the vault cannot be read.`)
-        return []
+        return instead(id)
       }
     })
   }

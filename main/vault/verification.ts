@@ -23,9 +23,17 @@ export interface Verification {
   readonly tally: 'matches' | 'differs' | 'missing'
 }
 
-/** `key` `null`: the vault is locked, and only the file's structure is looked at. Throws what SQLite throws. */
-export async function verify(path: string, key: DataKey | null, pause: () => Promise<void>): Promise<Verification> {
-  const db = openForReading(path, false)
+/**
+ * `key` `null`: the vault is locked, and only the file's structure is looked at. `still`: nobody writes it. `pause` is
+ * awaited between two pages. Throws what SQLite throws.
+ */
+export async function verify(
+  path: string,
+  key: DataKey | null,
+  still: boolean,
+  pause: () => Promise<void>,
+): Promise<Verification> {
+  const db = openForReading(path, still)
   try {
     const store = new Store(db)
     db.exec('BEGIN')
