@@ -97,12 +97,13 @@ export function createHttpService({ policy, handle, log, connections }: HttpServ
     socket.on('error', ignore)
     endWith(socket, noTunnel)
   })
-  const sweeper = setInterval(() => {
-    pool.sweep()
-  }, sweepLimits.every)
-  sweeper.unref()
-  server.on('close', () => {
-    clearInterval(sweeper)
+  server.once('listening', () => {
+    const sweeper = setInterval(() => {
+      pool.sweep()
+    }, sweepLimits.every).unref()
+    server.once('close', () => {
+      clearInterval(sweeper)
+    })
   })
   return { server, pool }
 }

@@ -149,7 +149,12 @@ class SocketListener {
       log: this.#log,
       connections: this.#connections,
     })
-    this.#place = await listenAt(service.server, this.#path)
+    try {
+      this.#place = await listenAt(service.server, this.#path)
+    } catch (thrown) {
+      service.server.close()
+      throw thrown
+    }
     const previous = this.#services.at(-1)
     this.#services.push(service)
     previous?.server.close(() => this.#services.splice(this.#services.indexOf(previous), 1))

@@ -3,7 +3,7 @@
  * nobody else's name; what is unlinked is a socket of ours on which nobody answers, and nothing else. On Windows the
  * place is a named pipe, which the system itself gives to the first who asks.
  */
-import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, renameSync, rmSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { BrokerError } from '../contract/errors.ts'
@@ -62,7 +62,7 @@ export async function listenAt(server: Server, path: string): Promise<SocketPlac
     return stats.dev === dev && stats.ino === ino ? 'ours' : 'taken'
   }
   const leave = (): void => {
-    if (look() === 'ours') unlinkSync(path)
+    if (look() === 'ours') rmSync(path, { force: true })
   }
   return { look, leave }
 }
@@ -109,10 +109,14 @@ async function clear(path: string): Promise<void> {
   if (outcome === 'answered')
     throw new BrokerError('temporarily_unavailable', `Another Valetkey answers at ${path}. Use it, or stop it first.`)
   if (outcome !== 'ECONNREFUSED') throw inTheWay(path, `cannot be examined (${outcome})`)
-  unlinkSync(path)
+  // Forced, because the one that was about to end may have unlinked it meanwhile.
+  rmSync(path, { force: true })
 }
 
-/** `answered`, or the error code of the attempt. A full backlog (EAGAIN) means that somebody is there. */
+/** Somebody is, or was a moment ago, listening: a full backlog, or a listener that is just closing. */
+const listenerErrors: readonly (string | undefined)[] = ['EAGAIN', 'ECONNRESET', 'EPIPE']
+
+/** `answered`, or the error code of the attempt. */
 function probe(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path)
@@ -124,7 +128,7 @@ function probe(path: string): Promise<string> {
       end('answered')
     })
     socket.once('error', ({ code }: NodeJS.ErrnoException) => {
-      end(code === 'EAGAIN' ? 'answered' : (code ?? 'unknown'))
+      end(listenerErrors.includes(code) ? 'answered' : (code ?? 'unknown'))
     })
   })
 }

@@ -183,5 +183,6 @@ describe('the control socket', () => {
     await until(() => deciding.listeners === 1, 'the second')
     await endpoint.close()
     await until(() => second.destroyed && deciding.listeners === 0, 'the second to end')
+    expect(deciding.snapshots).toBe(2)
   })
 })

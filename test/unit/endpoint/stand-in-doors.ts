@@ -1,0 +1,175 @@
+/**
+ * A small honest broker behind both doors, for tests of the endpoint alone: it counts every call, knows two clients, and
+ * answers or refuses as the account's name says. The rule: it does what main/broker/doors.ts promises and nothing more,
+ * so what a test finds missing in its counts has not happened.
+ */
+import type { AskingDoor, DecidingDoor, Line } from '../../../main/broker/doors.ts'
+import type { ClientRecord } from '../../../main/broker/ports.ts'
+import type { PairAnswer, PairRequest, TokenAnswer, TokenRequest } from '../../../main/contract/client-api.ts'
+import { BrokerError } from '../../../main/contract/errors.ts'
+import type { Snapshot, WindowApi } from '../../../main/contract/window-api.ts'
+
+export const clientToken = `vkc_${'a'.repeat(43)}`
+export const secondToken = `vkc_${'b'.repeat(43)}`
+/** Must never be in an answer that refuses. */
+export const accessToken = 'access-token-canary-5f1c9e'
+/** What a fault's message holds; must never leave the process. */
+export const faultSecret = 'fault-message-canary-77ab'
+
+const client = (id: string): ClientRecord => ({ id, name: id, kind: 'script', paired_at: 1, token_hash: '' })
+
+export class StandInAsking implements AskingDoor {
+  readonly calls: string[] = []
+  readonly clients = new Map([
+    [clientToken, client('first')],
+    [secondToken, client('second')],
+  ])
+  readonly requests: TokenRequest[] = []
+  readonly signals: AbortSignal[] = []
+  /** Refreshes that ran to their end. */
+  refreshed = 0
+  #waits: { readonly what: string; readonly go: () => void }[] = []
+
+  /** Lets every call that waits go on, or those for one account. */
+  release(what?: string): void {
+    const due = this.#waits.filter((wait) => what === undefined || wait.what === what)
+    this.#waits = this.#waits.filter((wait) => !due.includes(wait))
+    for (const { go } of due) go()
+  }
+
+  authenticate(token: string): ClientRecord | null {
+    return this.clients.get(token) ?? null
+  }
+
+  async pair(request: PairRequest, line: Line): Promise<PairAnswer> {
+    this.calls.push('pair')
+    line.pending({ request_id: 'q-pair', code: 'WXYZ-2345' })
+    await this.#wait('pair', line.signal)
+    return { client_id: request.name, client_token: clientToken }
+  }
+
+  async token(asking: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer> {
+    this.calls.push('token')
+    this.requests.push(request)
+    if (request.scope === 'everything') throw new BrokerError('invalid_scope', 'Not that much.')
+    switch (request.account ?? '') {
+      case 'theirs':
+        if (asking.id !== 'first') throw new BrokerError('access_denied', 'Not yours.')
+        break
+      case 'ask':
+        line.pending({ request_id: 'q-1', code: 'ABCD-1234' })
+        await this.#wait('ask', line.signal)
+        break
+      case 'refresh':
+        await this.#wait('refresh')
+        this.refreshed++
+        break
+      case 'busy':
+        throw new BrokerError('temporarily_unavailable', 'The provider is away.', { retry_after: 7 })
+      case 'fault':
+        throw new Error(`cannot read ${faultSecret}`)
+    }
+    return answer()
+  }
+
+  invalidate(): Promise<TokenAnswer> {
+    this.calls.push('invalidate')
+    return Promise.resolve(answer())
+  }
+
+  accounts(): ReturnType<AskingDoor['accounts']> {
+    this.calls.push('accounts')
+    return Promise.resolve({
+      accounts: [
+        { id: 'a1', label: 'ada', provider: 'github', state: 'connected', scope: 'repo', rights: ['use', 'read'] },
+      ],
+    })
+  }
+
+  request(_client: ClientRecord, id: string): ReturnType<AskingDoor['request']> {
+    this.calls.push(`request ${id}`)
+    return Promise.resolve({ id, kind: 'access', state: 'pending', code: 'ABCD-1234', expires_at: 2 })
+  }
+
+  status(): ReturnType<AskingDoor['status']> {
+    this.calls.push('status')
+    return Promise.resolve({ version: '0', locked: false, counts: { accounts: 1, requests: 0 } })
+  }
+
+  #wait(what: string, signal?: AbortSignal): Promise<void> {
+    if (signal) this.signals.push(signal)
+    return new Promise((go, reject) => {
+      this.#waits.push({ what, go })
+      signal?.addEventListener('abort', () => {
+        reject(new BrokerError('access_denied', 'The caller has gone.'))
+      })
+    })
+  }
+}
+
+function answer(): TokenAnswer {
+  return {
+    access_token: accessToken,
+    token_type: 'Bearer',
+    expires_in: 3600,
+    expires_at: 1_800_000_000,
+    scope: 'repo',
+    account: { id: 'a1', label: 'ada' },
+    provider: 'github',
+    token_id: 't1',
+    authorization: `Bearer ${accessToken}`,
+  }
+}
+
+export const snapshot: Snapshot = {
+  version: '0',
+  surface: 'terminal',
+  host: 'daemon',
+  home: '/nowhere',
+  vault: { state: 'unlocked', protection: 'key-file' },
+  accounts: [],
+  clients: [],
+  grants: [],
+  requests: [],
+  sign_ins: [],
+  providers: [],
+}
+
+export class StandInDeciding implements DecidingDoor {
+  readonly calls: string[] = []
+  readonly surfaces: string[] = []
+  snapshots = 0
+  /** Made longer by tests that want a slow reader. */
+  padding = ''
+  readonly #listeners = new Set<() => void>()
+
+  get listeners(): number {
+    return this.#listeners.size
+  }
+
+  on(surface: Parameters<DecidingDoor['on']>[0]): WindowApi {
+    this.surfaces.push(surface)
+    return new Proxy({} as WindowApi, {
+      get: (_api, name: string) => (argument: unknown) => {
+        this.calls.push(name)
+        if (name === 'deny') throw new BrokerError('not_found', 'There is no such question.')
+        if (name === 'doctor') throw new Error(faultSecret)
+        return Promise.resolve({ name, argument: argument ?? null })
+      },
+    })
+  }
+
+  snapshot(): Promise<Snapshot> {
+    this.snapshots++
+    return Promise.resolve({ ...snapshot, home: `/nowhere/${String(this.snapshots)}${this.padding}` })
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  change(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
