@@ -1,0 +1,62 @@
+/**
+ * What the broker adds to a refresh. The rule: the baseline is the same POST sent straight to the same provider by a
+ * program of the same kind; the provider takes a millisecond to answer, so the ratio is what is seen when provider and
+ * disk are as fast as they ever get. A rotated refresh token is on the disk before its access token is given away (R4).
+ */
+import { join } from 'node:path'
+import { tokenRequest } from './exchange.ts'
+import { atMost, compare, median, type Row } from './harness.ts'
+import { startProcess } from './process.ts'
+import type { CallAnswer, CallOrder, Step } from './processes/caller.ts'
+import type { Broker, Stage } from './stage.ts'
+
+const group = 'refresh'
+
+export async function measureRefresh(stage: Stage): Promise<readonly Row[]> {
+  const [broker, { port }] = [await stage.broker(), await stage.provider()]
+  const caller = stage.ends(await startProcess<CallOrder, CallAnswer>('caller.ts', 'driver'))
+  const direct = (name: string): Step => ({
+    kind: 'refresh',
+    port,
+    path: `/${name}/token`,
+    refresh_token: `rt-${name}`,
+  })
+  const taken = await caller.ask({
+    rounds: stage.rounds(400),
+    warmUp: stage.rounds(100),
+    steps: {
+      steady: forced(broker, 'steady'),
+      direct: direct('direct'),
+      rotating: forced(broker, 'rotating'),
+      directRotating: direct('rotating-direct'),
+      sync: { kind: 'disk-sync', file: join(broker.daemon.paths.home, 'sync') },
+    },
+  })
+  const of = (name: string): readonly number[] => taken[name] ?? []
+  const sync = of('sync')
+  const oneSync = median(sync) / median(of('directRotating'))
+  return [
+    compare({
+      group,
+      name: 'forced refresh, refresh token kept',
+      unit: 'ms',
+      ours: of('steady'),
+      baseline: { name: 'direct POST to the token endpoint', samples: of('direct') },
+      target: atMost(1.5),
+    }),
+    compare({
+      group,
+      name: 'forced refresh, refresh token replaced and durable',
+      unit: 'ms',
+      ours: of('rotating'),
+      baseline: { name: 'direct POST to the token endpoint', samples: of('directRotating') },
+      target: atMost(2 + oneSync),
+      note: `the target is 2 x and one disk sync, ${(median(sync) * 1000).toFixed(0)} us here (4 KiB append + fdatasync)`,
+    }),
+  ]
+}
+
+function forced(broker: Broker, account: string): Step {
+  const call = tokenRequest(broker, { account, force_refresh: true })
+  return { kind: 'request', socket: broker.daemon.paths.socket, ...call }
+}
