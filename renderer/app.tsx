@@ -14,7 +14,7 @@ import { LinkScreen } from './screens/link.tsx'
 import { VaultScreen } from './screens/vault.tsx'
 import { type Notice, NotifyContext, useView } from './state.ts'
 import { text } from './text.ts'
-import { ConnectionBanner, Notices, VaultBanners } from './ui/banners.tsx'
+import { ConnectionBanner, Notices, PausedBanner, VaultBanners } from './ui/banners.tsx'
 import { Icon, type IconName } from './ui/icons.tsx'
 
 const screens: readonly { readonly screen: Screen; readonly icon: IconName }[] = [
@@ -75,6 +75,7 @@ export function App(): ReactElement {
           {snapshot ? (
             <>
               <VaultBanners vault={snapshot.vault} />
+              {snapshot.paused && <PausedBanner />}
               <CurrentScreen route={route} snapshot={snapshot} live={connection === 'live'} />
             </>
           ) : (

@@ -8,11 +8,12 @@ import type {
   ActivityAction,
   ActivityEntry,
   ClientKind,
+  Duration,
   RequestKind,
   Right,
   VaultState,
 } from '../main/contract/model.ts'
-import type { Duration, KeySlotKind, UnlinkReport } from '../main/contract/window-api.ts'
+import type { KeySlotKind, UnlinkReport } from '../main/contract/window-api.ts'
 import type { Connection } from './bridge.ts'
 
 /** What a refusal means, in general; its own description says the rest. */

@@ -205,6 +205,10 @@ export const text = {
     examine: 'Examine',
     findings: 'Findings',
     noFindings: 'Nothing to report.',
+    pause: 'Pause all access',
+    resume: 'Resume',
+    paused: 'All access is paused',
+    pausedSays: 'No app gets a token and no app may ask until you resume.',
     mend: 'To mend it:',
     keyFile: 'The vault’s key lies in a file beside it',
     keyFileSays: 'Whoever can read your files can read every token in it. Use it only where nothing better exists.',
@@ -217,5 +221,5 @@ export function partsOf(sentence: string): readonly { readonly text?: string; re
   return sentence
     .split(/(\{[a-z]+\})/u)
     .filter((part) => part !== '')
-    .map((part) => (part.startsWith('{') && part.endsWith('}') ? { value: part.slice(1, -1) } : { text: part }))
+    .map((part) => (/^\{[a-z]+\}$/u.test(part) ? { value: part.slice(1, -1) } : { text: part }))
 }

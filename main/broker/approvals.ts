@@ -3,9 +3,9 @@
  * anything but an approval is a refusal. Equal questions are one prompt; a client has few prompts open, and one that was
  * refused waits longer each time before it may ask again.
  */
-import type { AccessRequest, ClientKind, RequestKind, RequestState, Right } from '../contract/model.ts'
+import type { AccessRequest, ClientKind, Duration, RequestKind, RequestState, Right } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
-import type { Duration, Surface } from '../contract/window-api.ts'
+import type { Surface } from '../contract/window-api.ts'
 import type { Clock, Randomness } from './ports.ts'
 import { randomId } from './ids.ts'
 

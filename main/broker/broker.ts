@@ -21,7 +21,7 @@ import { hashToken } from './ids.ts'
 import { Invalidations } from './invalidations.ts'
 import { adoptCommandLine, pair } from './pairing.ts'
 import { patience } from './patience.ts'
-import { createDecidingDoor, planAgain } from './person.ts'
+import { createDecidingDoor, planAgain, type About } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import type { Secret } from './secret.ts'
 import type { Fresh } from './tokens.ts'
@@ -40,10 +40,7 @@ export class Broker {
   readonly #invalidations: Invalidations
   readonly #lastTab = new Map<string, number>()
 
-  constructor(
-    ports: Ports,
-    about: { readonly version: string; readonly host: 'desktop' | 'daemon'; readonly home: string },
-  ) {
+  constructor(ports: Ports, about: About) {
     const listeners = new Set<() => void>()
     this.#ports = ports
     this.#desk = new Desk(ports, oncePerTurn(ports, listeners))
@@ -91,7 +88,7 @@ export class Broker {
 
   /** The life of a token request. */
   async #give(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer> {
-    this.#desk.requireUnlocked()
+    this.#desk.requireGiving()
     if (!this.#desk.isLoaded) await this.#desk.load()
     const deadline = this.#ports.clock.monotonic() + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
     const choices = chooseAccount(this.#desk, client, request)
@@ -183,7 +180,7 @@ export class Broker {
 
   /** "This token got a 401": refreshes if it is the current one, else answers what is newer. */
   async #invalidate(client: ClientRecord, request: InvalidateRequest, line: Line): Promise<TokenAnswer> {
-    this.#desk.requireUnlocked()
+    this.#desk.requireGiving()
     await this.#desk.load()
     const found = known(this.#desk, client, this.#desk.accounts.matching({ account: request.account }))
     const [record] = found

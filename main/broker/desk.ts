@@ -26,6 +26,8 @@ export class Desk {
   readonly tokens: Tokens
   readonly approvals: Approvals
   readonly signIns: SignIns
+  /** The person wants nobody to be given anything just now. */
+  paused = false
   /** Tells the surfaces that something they show has changed. */
   readonly changed: () => void
   readonly #tokenIds = new WeakMap<AccessToken, string>()
@@ -86,6 +88,19 @@ export class Desk {
   /** One row of activity; never a token, not even a part of one. */
   note(entry: Omit<ActivityEntry, 'id' | 'at'>): void {
     this.ports.activity.append({ at: this.seconds(), ...entry })
+  }
+
+  /** Throws `locked`, or `temporarily_unavailable` while the person has paused all access. */
+  requireGiving(): void {
+    this.requireUnlocked()
+    if (this.paused)
+      throw new BrokerError(
+        'temporarily_unavailable',
+        'The person has paused all access; ask again when it is resumed.',
+        {
+          retry_after: 60,
+        },
+      )
   }
 
   /** Throws `locked` with what to do. */

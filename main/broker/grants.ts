@@ -2,8 +2,7 @@
  * Who may do what with which account: one pure question over the consents the person gave. The rule: no consent, no
  * token (R7); a consent for `use` is never one for `read` (R6); nothing here waits.
  */
-import type { Grant, Right } from '../contract/model.ts'
-import type { Duration } from '../contract/window-api.ts'
+import type { Duration, Grant, Right } from '../contract/model.ts'
 
 /** A space-separated scope as a set (RFC 6749 section 3.3: order and repetition mean nothing). */
 export function scopeSet(scope: string): ReadonlySet<string> {

@@ -13,7 +13,7 @@ import type { Secret } from './secret.ts'
 
 /** Asks the person, for as long as the question stays open. Throws `access_denied`, `timeout`, `slow_down`, `locked`. */
 export async function pair(desk: Desk, request: PairRequest, line: Line): Promise<PairAnswer> {
-  desk.requireUnlocked()
+  desk.requireGiving()
   const { name, kind } = request
   const ticket = desk.approvals.ask({ kind: 'pair', client: { name, kind }, scope: '', right: 'use' })
   line.pending({ request_id: ticket.request_id, code: ticket.code })

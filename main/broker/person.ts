@@ -14,10 +14,13 @@ import { Secret } from './secret.ts'
 /** Milliseconds a browser has to come back. */
 const SIGN_IN_TIMEOUT = 300_000
 
-interface About {
+/** The host, as surfaces show it. */
+export interface About {
   readonly version: string
   readonly host: 'desktop' | 'daemon'
   readonly home: string
+  /** Ends the host so that the desktop app can own the vault; a host without it keeps the vault. */
+  handOver?(): void
 }
 
 export function createDecidingDoor(desk: Desk, about: About, onChange: (listener: () => void) => Cancel): DecidingDoor {
@@ -33,21 +36,47 @@ export function createDecidingDoor(desk: Desk, about: About, onChange: (listener
       vault: { state: vault.state(), protection: vault.protection(), ...(notice !== undefined && { notice }) },
       accounts: desk.accounts.all().map((record) => desk.view(record)),
       clients: [...desk.clients.values()].map(viewClient),
-      grants: desk.grants.all(),
+      // Who may read what is the window's to show, where there is one.
+      grants: about.host === 'desktop' && surface === 'terminal' ? [] : desk.grants.all(),
       requests: desk.approvals.list(surface),
       sign_ins: desk.signIns.list(),
       providers: await servers.providers(),
+      preferences: await desk.ports.preferences.read(),
+      paused: desk.paused,
     }
   }
-  return { snapshot, onChange, on: (surface) => windowApi(desk, surface, () => snapshot(surface)) }
+  const on = (surface: Surface): WindowApi => {
+    const api = windowApi(desk, about, surface, () => snapshot(surface))
+    return about.host === 'desktop' && surface === 'terminal' ? { ...api, ...onlyInTheWindow } : api
+  }
+  return { snapshot, onChange, on }
 }
+
+const refused = (): Promise<never> =>
+  Promise.reject(
+    new BrokerError('access_denied', 'While the Valetkey app is open, this is decided in its window.', {
+      resolve: { command: 'open the Valetkey window' },
+    }),
+  )
+
+/** While a window owns the broker, what the person decides is taken from that window alone (DESIGN section 4). */
+const onlyInTheWindow = {
+  approve: refused,
+  deny: refused,
+  unlink: refused,
+  revokeClient: refused,
+  revokeGrant: refused,
+  configure: refused,
+  setPaused: refused,
+  unlock: refused,
+} satisfies Partial<WindowApi>
 
 function viewClient({ token_hash: _hash, public_key: _key, ...client }: ClientRecord): Snapshot['clients'][number] {
   return client
 }
 
-function windowApi(desk: Desk, surface: Surface, snapshot: () => Promise<Snapshot>): WindowApi {
-  const { vault, activity, person } = desk.ports
+function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => Promise<Snapshot>): WindowApi {
+  const { vault, activity, person, preferences, servers } = desk.ports
   return {
     snapshot,
 
@@ -91,6 +120,7 @@ function windowApi(desk: Desk, surface: Surface, snapshot: () => Promise<Snapsho
     },
 
     submitRedirect: ({ id, url }) => desk.signIns.submit(id, url),
+    deliverRedirect: async ({ url }) => ({ taken: await servers.deliver(url) }),
     cancelSignIn: ({ id }) => desk.signIns.cancel(id),
 
     async unlink({ account, keep_remote }) {
@@ -99,7 +129,7 @@ function windowApi(desk: Desk, surface: Surface, snapshot: () => Promise<Snapsho
       if (!keep_remote) desk.requireUnlocked()
       await desk.tokens.quiet(record.id)
       const stored = keep_remote ? null : await vault.grant(record.id)
-      const revoked = stored ? await desk.ports.servers.revoke(stored.material) : null
+      const revoked = stored ? await servers.revoke(stored.material) : null
       await vault.unlink(record.id)
       for (const grant of desk.grants.all()) if (grant.account_id === record.id) await desk.dropGrant(grant)
       desk.accounts.delete(record.id)
@@ -233,6 +263,26 @@ function windowApi(desk: Desk, surface: Surface, snapshot: () => Promise<Snapsho
       await desk.tokens.recover()
       desk.changed()
       return snapshot()
+    },
+
+    async configure(change) {
+      const next = { ...(await preferences.read()), ...change }
+      await preferences.write(next)
+      desk.changed()
+      return next
+    },
+
+    setPaused({ paused }) {
+      desk.paused = paused
+      if (paused) desk.approvals.expireAll()
+      desk.note({ action: paused ? 'lock' : 'unlock', outcome: paused ? 'paused' : 'resumed' })
+      desk.changed()
+      return snapshot()
+    },
+
+    handOver() {
+      about.handOver?.()
+      return Promise.resolve({ accepted: about.handOver !== undefined })
     },
 
     async doctor() {

@@ -9,7 +9,9 @@ import type {
   ActivityEntry,
   Client,
   Grant,
+  Preferences,
   ProviderSummary,
+  Redirect,
   VaultState,
 } from '../contract/model.ts'
 import type { BrokerError } from '../contract/errors.ts'
@@ -180,7 +182,8 @@ export class GenerationConflict extends Error {
 export interface SignInPlan {
   readonly provider: string
   readonly scope?: string
-  readonly redirect?: 'loopback' | 'paste'
+  /** Absent: the best rung of the ladder the provider allows and this host has (DESIGN section 6). */
+  readonly redirect?: Redirect
   readonly client_id?: string
   readonly client_secret?: Secret
   readonly params: Readonly<Record<string, string>>
@@ -210,7 +213,9 @@ export type SignInOutcome =
 export interface RunningSignIn {
   readonly provider_name: string
   readonly authorization_url: string
-  readonly redirect: 'loopback' | 'paste'
+  readonly redirect: Redirect
+  /** The other ways that could be tried, best first. */
+  readonly rungs: readonly Redirect[]
   /** Never rejects. */
   readonly done: Promise<SignInOutcome>
   /** A pasted redirect URL; throws `invalid_request` when it is not an answer to this sign-in, which goes on. */
@@ -252,6 +257,8 @@ export interface AuthorizationServers {
   providers(): Promise<readonly ProviderSummary[]>
   /** Throws `not_found` for an unknown provider, `invalid_request` for parameters that do not fit, `provider_error` or `temporarily_unavailable` when discovery fails. */
   startSignIn(plan: SignInPlan): Promise<RunningSignIn>
+  /** A redirect the operating system handed to us; `false`, without any effect, when no sign-in waits for exactly it. */
+  deliver(url: string): Promise<boolean>
   /** Sends the refresh token once, to `connection.token_endpoint` and nowhere else. Never rejects. */
   refresh(connection: Connection, refresh_token: Secret, variant: TokenVariant): Promise<RefreshOutcome>
   /** RFC 7009, refresh token first. Never rejects. */
@@ -276,6 +283,13 @@ export interface ActivityLog {
   }): Promise<readonly ActivityEntry[]>
 }
 
+/** What the person has set, in a file of its own that holds no secret. */
+export interface PreferenceStore {
+  /** Defaults for what is missing or makes no sense. Never rejects. */
+  read(): Promise<Preferences>
+  write(preferences: Preferences): Promise<void>
+}
+
 /** Moments in a refresh at which a test may end the process; production does nothing there. */
 export type FaultPoint = 'beforeSend' | 'afterReceive' | 'beforeCommit' | 'afterCommit'
 export type FaultPoints = (point: FaultPoint) => void
@@ -288,5 +302,6 @@ export interface Ports {
   readonly servers: AuthorizationServers
   readonly person: Person
   readonly activity: ActivityLog
+  readonly preferences: PreferenceStore
   readonly faults: FaultPoints
 }

@@ -78,6 +78,7 @@ export class SignIns {
       provider_name: running.provider_name,
       ...(accountId !== undefined && { account_id: accountId }),
       redirect: running.redirect,
+      rungs: running.rungs,
       state: 'waiting',
       authorization_url: running.authorization_url,
       expires_at: Math.floor((this.#clock.now() + plan.timeout) / 1000),

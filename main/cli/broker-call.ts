@@ -3,11 +3,10 @@
  * very connection is known to lead to our broker; whoever else listens receives not one byte that is secret.
  */
 import { type ClientApi, clientRoutes, pendingHeaders } from '../contract/client-api.ts'
-import { BrokerError, type Candidate, isErrorCode } from '../contract/errors.ts'
-import type { EndpointFile } from '../contract/home.ts'
-import { type Connection, dial, nameOf, notRunning, type Reply } from './connection.ts'
-import { type Address, askingAddress, clientToken, type Environment, pathsOf } from './place.ts'
-import { inspectSocket, readEndpointFile } from './trust.ts'
+import { type Connection, dial, nameOf, notRunning } from './connection.ts'
+import { type Address, askingAddress, clientToken, type Environment } from './place.ts'
+import { readAnswer } from './reply.ts'
+import { inspectSocket } from './trust.ts'
 
 type Argument<Name extends keyof ClientApi> = Parameters<ClientApi[Name]>[0]
 export type AnswerOf<Name extends keyof ClientApi> = Awaited<ReturnType<ClientApi[Name]>>
@@ -62,92 +61,6 @@ export async function openDoor(address: Address, env: Environment): Promise<Conn
   const verdict = address.kind === 'socket' ? inspectSocket(address.path) : undefined
   if (verdict?.kind === 'absent') throw notRunning(nameOf(address))
   if (verdict?.kind === 'ours') return dial(address, patience)
-  const endpoint = knownBroker(address, env, verdict)
-  const connection = await dial(address, patience)
-  try {
-    await demandProof(connection, address, endpoint.public_key)
-    return connection
-  } catch (thrown) {
-    connection.close()
-    throw thrown
-  }
-}
-
-/** What the broker left in our own folder about itself, without which a doubtful place stays doubtful. */
-function knownBroker(
-  address: Address,
-  env: Environment,
-  verdict: ReturnType<typeof inspectSocket> | undefined,
-): EndpointFile {
-  const doubt = verdict?.kind === 'doubtful' ? verdict : undefined
-  const sentence = `${doubt ? `${doubt.why}, so it` : nameOf(address)} may not lead to your broker. Nothing was sent.`
-  const mend = { resolve: { command: doubt?.mend ?? 'valetkey doctor' } }
-  let endpoint: EndpointFile | null
-  try {
-    endpoint = readEndpointFile(pathsOf(env))
-  } catch (cause) {
-    throw new BrokerError('not_running', sentence, { ...mend, cause })
-  }
-  if (endpoint === null) throw new BrokerError('not_running', sentence, mend)
-  return endpoint
-}
-
-/** Throws `not_running` unless what is connected holds the key and serves this address. */
-async function demandProof(connection: Connection, address: Address, publicKey: string): Promise<void> {
-  const { challenge } = await import('./hello.ts')
-  const asked = challenge(nameOf(address), publicKey)
-  let proven: boolean
-  try {
-    const reply = await connection.ask({ method: 'GET', target: asked.target, patience, limit: 4096 })
-    proven = reply.status === 200 && asked.isProof(parseBody(reply))
-  } catch {
-    proven = false
-  }
-  if (!proven)
-    throw new BrokerError(
-      'not_running',
-      `Something answers at ${nameOf(address)} that is not your broker. Nothing was sent to it.`,
-      {
-        resolve: { command: 'valetkey doctor' },
-      },
-    )
-}
-
-/** The value of a reply with status 200; throws what any other says. */
-export function readAnswer(reply: Reply): unknown {
-  const body = parseBody(reply)
-  if (reply.status === 200) return body
-  throw refusalOf(body, Number(reply.headers.get('retry-after') ?? Number.NaN))
-}
-
-function parseBody({ body }: Reply): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown
-  } catch {
-    // No cause: it would quote the answer, and the answer may hold a token.
-    throw new BrokerError('server_error', 'The answer is not JSON.', { resolve: { command: 'valetkey doctor' } })
-  }
-}
-
-/** An error body as the error it describes; `retryAfter` in seconds. Anything else becomes `server_error`. */
-export function refusalOf(body: unknown, retryAfter = Number.NaN): BrokerError {
-  const { error, error_description, resolve, request_id, candidates } = (body ?? {}) as Readonly<
-    Record<string, unknown>
-  >
-  if (!isErrorCode(error) || typeof error_description !== 'string')
-    return new BrokerError('server_error', 'The broker refused without saying why.', {
-      resolve: { command: 'valetkey doctor' },
-    })
-  const hints = Object.entries(resolve ?? {}).filter(([, hint]) => typeof hint === 'string')
-  return new BrokerError(error, error_description, {
-    ...(hints.length > 0 && { resolve: Object.fromEntries(hints) }),
-    ...(typeof request_id === 'string' && { request_id }),
-    ...(Array.isArray(candidates) && { candidates: candidates.filter(isCandidate) }),
-    ...(Number.isFinite(retryAfter) && { retry_after: retryAfter }),
-  })
-}
-
-function isCandidate(value: unknown): value is Candidate {
-  const { id, label, provider } = (value ?? {}) as Readonly<Record<string, unknown>>
-  return typeof id === 'string' && typeof label === 'string' && typeof provider === 'string'
+  const { dialProven } = await import('./proof.ts')
+  return dialProven(address, env, verdict, patience)
 }

@@ -44,7 +44,11 @@ export async function dial(address: Address, patience: number): Promise<Connecti
   for (;;) {
     try {
       const socket = await connectOnce(address, Math.max(1, giveUp - Date.now()))
-      return { ask: (question) => exchange(socket, address, question), close: () => socket.destroy() }
+      return {
+        ask: (question) => exchange(socket, address, question),
+        // Not at once: the process usually ends before, and then the operating system does it for less.
+        close: () => setImmediate(() => socket.destroy()),
+      }
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException
       if (code !== 'EAGAIN' || Date.now() + pause >= giveUp) throw unreachable(address, code, thrown)

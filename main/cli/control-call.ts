@@ -5,8 +5,9 @@
  */
 import { type WindowApi, windowPath, type WindowResult } from '../contract/window-api.ts'
 import { BrokerError } from '../contract/errors.ts'
-import { openDoor, readAnswer, refusalOf } from './broker-call.ts'
+import { openDoor } from './broker-call.ts'
 import { type Environment, pathsOf } from './place.ts'
+import { readAnswer, refusalOf } from './reply.ts'
 
 type Argument<Name extends keyof WindowApi> = Parameters<WindowApi[Name]>[0]
 export type ValueOf<Name extends keyof WindowApi> = Awaited<ReturnType<WindowApi[Name]>>

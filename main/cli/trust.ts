@@ -6,7 +6,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { BrokerError } from '../contract/errors.ts'
-import { parseEndpointFile, type EndpointFile, type HomePaths } from '../contract/home.ts'
 
 /** `ours`: safe by place. `absent`: nothing is there. `doubtful`: somebody else could have put it there. */
 export type Verdict =
@@ -36,7 +35,8 @@ export function inspectSocket(path: string): Verdict {
   return judgeSocket(path, look(dirname(path)), look(path), uid)
 }
 
-function look(path: string): Stats | null {
+/** What `lstat` says, `null` when there is nothing. Links are not followed. */
+export function look(path: string): Stats | null {
   return lstatSync(path, { throwIfNoEntry: false }) ?? null
 }
 
@@ -70,23 +70,5 @@ export function readPrivateFile(path: string): string | null {
     return readFileSync(descriptor, 'utf8')
   } finally {
     closeSync(descriptor)
-  }
-}
-
-/** `run/endpoint.json`, from a folder that is ours alone; `null` when there is none. Throws `invalid_request` when it is not to be believed. */
-export function readEndpointFile(paths: HomePaths): EndpointFile | null {
-  const uid = process.geteuid?.()
-  const folder = look(paths.run)
-  if (folder === null) return null
-  if (uid !== undefined && (!folder.isDirectory() || folder.uid !== uid || (folder.mode & 0o077) !== 0))
-    throw new BrokerError('invalid_request', `${paths.run} is not a folder of yours alone.`, {
-      resolve: { command: 'valetkey doctor' },
-    })
-  const text = readPrivateFile(paths.endpointFile)
-  if (text === null) return null
-  try {
-    return parseEndpointFile(JSON.parse(text), 'endpoint.json')
-  } catch (cause) {
-    throw new BrokerError('invalid_request', `${paths.endpointFile} is damaged; start the broker again.`, { cause })
   }
 }

@@ -112,13 +112,21 @@ export interface ActivityEntry {
   readonly took_ms?: number
 }
 
+/**
+ * How the browser's answer comes back (DESIGN section 6): straight to the app through our own URL scheme, to a port on
+ * loopback that is open only meanwhile, or pasted by the person.
+ */
+export type Redirect = 'custom-scheme' | 'loopback' | 'paste'
+
 /** What a sign-in is waiting for, step by step. */
 export interface SignIn {
   readonly id: string
   readonly provider: string
   readonly provider_name: string
   readonly account_id?: string
-  readonly redirect: 'loopback' | 'paste'
+  readonly redirect: Redirect
+  /** The other ways that could be tried should this one not come back, best first. */
+  readonly rungs: readonly Redirect[]
   readonly state: 'waiting' | 'finishing' | 'done' | 'failed' | 'cancelled'
   /** The authorization URL, for "open again" and "copy link"; it holds no secret of ours (RFC 6749 section 4.1.1). */
   readonly authorization_url: string
@@ -143,3 +151,27 @@ export interface ProviderSummary {
 }
 
 export type VaultState = 'unlocked' | 'locked' | 'read-only' | 'damaged'
+
+/** How long a consent lasts. */
+export type Duration = 'once' | '1h' | '8h' | 'always'
+
+/** What the person has set; nothing in it is secret, and nothing in it weakens a rule. */
+export interface Preferences {
+  readonly launch_at_login: boolean
+  /** Closing the window leaves the broker running behind its tray icon. */
+  readonly close_to_tray: boolean
+  /** Lock the vault when the screen is locked or the machine sleeps. */
+  readonly lock_with_screen: boolean
+  /** Say in a notification that something waits for the person. */
+  readonly notify: boolean
+  /** What an approval offers first. */
+  readonly approval_duration: Duration
+}
+
+export const defaultPreferences: Preferences = {
+  launch_at_login: false,
+  close_to_tray: true,
+  lock_with_screen: true,
+  notify: true,
+  approval_duration: '8h',
+}

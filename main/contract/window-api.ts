@@ -9,8 +9,11 @@ import type {
   AccessRequest,
   ActivityEntry,
   Client,
+  Duration,
   Grant,
+  Preferences,
   ProviderSummary,
+  Redirect,
   Right,
   SignIn,
   VaultState,
@@ -40,6 +43,9 @@ export interface Snapshot {
   readonly requests: readonly AccessRequest[]
   readonly sign_ins: readonly SignIn[]
   readonly providers: readonly ProviderSummary[]
+  readonly preferences: Preferences
+  /** The person has told the broker to give nobody anything for now. */
+  readonly paused: boolean
   /** Where another surface can be opened, when there is one. */
   readonly http_url?: string
 }
@@ -47,7 +53,7 @@ export interface Snapshot {
 export interface LinkRequest {
   readonly provider: string
   readonly scope?: string
-  readonly redirect?: 'loopback' | 'paste'
+  readonly redirect?: Redirect
   readonly client_id?: string
   readonly client_secret?: string
   /** Values for the provider's variables (`issuer`, `tenant`, ...). */
@@ -58,8 +64,6 @@ export interface LinkRequest {
   /** Whether the host opens the browser; a terminal opens its own. */
   readonly open_browser?: boolean
 }
-
-export type Duration = 'once' | '1h' | '8h' | 'always'
 
 export interface UnlinkReport {
   readonly account_id: string
@@ -78,6 +82,11 @@ export interface WindowApi {
   }): Promise<{ readonly sign_in: SignIn; readonly account?: Account }>
   /** The pasted redirect URL. */
   submitRedirect(request: { readonly id: string; readonly url: string }): Promise<SignIn>
+  /**
+   * An address the operating system handed us for our scheme. Any page can cause one, so it is taken only as the answer to
+   * a sign-in that waits for it, and otherwise dropped without effect.
+   */
+  deliverRedirect(request: { readonly url: string }): Promise<{ readonly taken: boolean }>
   cancelSignIn(request: { readonly id: string }): Promise<SignIn>
   unlink(request: { readonly account: string; readonly keep_remote?: boolean }): Promise<UnlinkReport>
   rename(request: { readonly account: string; readonly label: string }): Promise<Account>
@@ -101,6 +110,10 @@ export interface WindowApi {
   }): Promise<{ readonly entries: readonly ActivityEntry[] }>
   lock(): Promise<Snapshot>
   unlock(request: { readonly passphrase?: string }): Promise<Snapshot>
+  configure(request: Partial<Preferences>): Promise<Preferences>
+  setPaused(request: { readonly paused: boolean }): Promise<Snapshot>
+  /** Ends this host so that another can own the vault (R2). Only a daemon does, and only for the desktop app. */
+  handOver(): Promise<{ readonly accepted: boolean }>
   /** Findings of a self-examination, worst first. */
   doctor(): Promise<{ readonly findings: readonly Finding[] }>
 }
@@ -114,13 +127,14 @@ export interface Finding {
 
 const id = text(64)
 const account = text(256)
+const duration = oneOf('once', '1h', '8h', 'always')
 
 export const windowCalls: Calls<WindowApi> = {
   snapshot: nothing,
   link: object({
     provider: text(64),
     scope: optional(text(4096)),
-    redirect: optional(oneOf('loopback', 'paste')),
+    redirect: optional(oneOf('custom-scheme', 'loopback', 'paste')),
     client_id: optional(text(512)),
     client_secret: optional(text(4096)),
     params: optional(record(text(2048), 32)),
@@ -130,6 +144,7 @@ export const windowCalls: Calls<WindowApi> = {
   }),
   awaitSignIn: object({ id, timeout: integer(0, 600) }),
   submitRedirect: object({ id, url: anyText(16_384) }),
+  deliverRedirect: object({ url: anyText(16_384) }),
   cancelSignIn: object({ id }),
   unlink: object({ account, keep_remote: optional(boolean) }),
   rename: object({ account, label: text(256) }),
@@ -137,7 +152,7 @@ export const windowCalls: Calls<WindowApi> = {
   approve: object({
     id,
     code: optional(text(16)),
-    for: optional(oneOf('once', '1h', '8h', 'always')),
+    for: optional(duration),
     right: optional(oneOf('use', 'read')),
     account: optional(account),
   }),
@@ -151,6 +166,15 @@ export const windowCalls: Calls<WindowApi> = {
   }),
   lock: nothing,
   unlock: object({ passphrase: optional(anyText(1024)) }),
+  configure: object({
+    launch_at_login: optional(boolean),
+    close_to_tray: optional(boolean),
+    lock_with_screen: optional(boolean),
+    notify: optional(boolean),
+    approval_duration: optional(duration),
+  }),
+  setPaused: object({ paused: boolean }),
+  handOver: nothing,
   doctor: nothing,
 }
 

@@ -14,6 +14,7 @@ import { methodNotAllowed } from '../endpoint/http-guard.ts'
 import { createHttpService, endService } from '../endpoint/http-service.ts'
 import type { Assets } from './console-assets.ts'
 import { assetHeaders, nothingHerePage, onwardPage, pageHeaders, signedOutPage, usedLinkPage } from './console-pages.ts'
+import { refuseStrangers } from './console-peer.ts'
 import { createSessions, type Sessions } from './console-sessions.ts'
 
 export interface ConsoleOptions {
@@ -66,6 +67,7 @@ export async function startConsole({ deciding, assets, log, port = 0, now }: Con
     })
   })
   const address = server.address() as AddressInfo
+  refuseStrangers(server, address.port)
   policy.host = `127.0.0.1:${String(address.port)}`
   policy.origins.add(`http://${policy.host}`)
   // Cookies do not know ports: two consoles on one machine must not overwrite each other's.

@@ -23,6 +23,7 @@ import { faultPoints } from './faults.ts'
 import { createLog } from './log.ts'
 import { readNewPassphrase } from './passphrase.ts'
 import { createPerson } from './person.ts'
+import { createPreferenceStore } from './preferences.ts'
 import { createSlots } from './slots.ts'
 import { whenAskedToStop } from './stop.ts'
 
@@ -38,7 +39,13 @@ async function run(argv: readonly string[]): Promise<void> {
   const ownership = own(paths)
   const ports = await openPorts(paths, wanted)
   await makeFirstKey(ports.vault, wanted)
-  const broker = new Broker(ports, { version: __VERSION__, host: 'daemon', home: paths.home })
+  const broker = new Broker(ports, {
+    version: __VERSION__,
+    host: 'daemon',
+    home: paths.home,
+    // The answer is sent before the process goes.
+    handOver: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
+  })
   await broker.open()
   await admitCommandLine(broker, paths)
   const endpoint = await startEndpoint({
@@ -93,6 +100,7 @@ async function openPorts(
     activity: openActivity({ path: paths.activity, clock, log }),
     servers: createAuthorizationServers({ providers: builtInProviders(), log, clock, version: __VERSION__ }),
     person: createPerson(env, platform, log),
+    preferences: createPreferenceStore(paths),
     faults: faultPoints(env),
   }
 }

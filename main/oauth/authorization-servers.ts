@@ -22,6 +22,7 @@ import { discover } from './discovery.ts'
 import { checkApiBase, checkEndpoints, resolveName, type Resolve } from './endpoints.ts'
 import { createHttp, type Http } from './http.ts'
 import { identify, type IdentityEndpoint } from './identity.ts'
+import { chooseRung, ladder } from './redirects.ts'
 import { refresh } from './refresh.ts'
 import { revoke } from './revoke.ts'
 import { startSignIn } from './sign-in.ts'
@@ -36,6 +37,8 @@ export interface AuthorizationServersOptions {
   /** Another way to the network, for example a host's with its proxy settings. */
   readonly http?: Http
   readonly resolve?: Resolve
+  /** Whether the operating system hands our scheme to this program; without it the scheme is never used. */
+  readonly schemeIsOurs?: () => Promise<boolean>
 }
 
 export function createAuthorizationServers(options: AuthorizationServersOptions): AuthorizationServers {
@@ -63,6 +66,8 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
         },
       )
     checkClientType(definition, plan)
+    const rungs = ladder(definition.redirect.methods, (await options.schemeIsOurs?.()) ?? false)
+    const rung = chooseRung(rungs, plan.redirect, definition.display_name)
     const oc = await loadOpenidClient()
     const { metadata, issuer, insecure_loopback } = await discover(oc, grantFetch, resolve, definition, values)
     const connection = connectionOf(definition, values, plan, { metadata, client_id, insecure_loopback })
@@ -84,7 +89,7 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
       issuer,
       iss_expected: metadata.authorization_response_iss_parameter_supported === true,
       id_token,
-      redirect: plan.redirect ?? 'loopback',
+      ...rung,
       scope,
       params: definition.authorization_request?.params ?? {},
       timeout: plan.timeout,
@@ -100,15 +105,32 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     })
   }
 
+  /** Sign-ins whose answer comes through our scheme. */
+  const awaited = new Set<RunningSignIn>()
+
   return {
     providers: async () => (await providers.list()).map(summaryOf),
     startSignIn: async (plan) => {
       log('info', 'sign-in.start', { provider: plan.provider })
       const running = await open(plan)
+      if (running.redirect === 'custom-scheme') awaited.add(running)
       void running.done.then((outcome) => {
+        awaited.delete(running)
         log('info', 'sign-in.end', { provider: plan.provider, outcome: outcome.kind })
       })
       return running
+    },
+    deliver: async (url) => {
+      for (const running of awaited) {
+        const taken = await running.submit(url).then(
+          () => true,
+          () => false,
+        )
+        if (taken) return true
+      }
+      // Any page can send the browser to our scheme: not an event worth more than a count.
+      log('debug', 'redirect.dropped')
+      return false
     },
     refresh: async (connection, refresh_token, variant) => {
       const outcome = await loadOpenidClient().then(

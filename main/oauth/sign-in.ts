@@ -6,6 +6,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Configuration } from 'openid-client'
 import { BrokerError } from '../contract/errors.ts'
+import type { Redirect } from '../contract/model.ts'
 import type { AccessToken, Clock, Connection, Identity, RunningSignIn, SignInOutcome } from '../broker/ports.ts'
 import { Secret } from '../broker/secret.ts'
 import { classify, describe } from './classify.ts'
@@ -14,6 +15,7 @@ import type { Claims } from './identity.ts'
 import { openLoopback } from './loopback.ts'
 import { plainText } from './plain-text.ts'
 import { readRedirect, type PendingFlow } from './redirect-answer.ts'
+import { redirectUri } from './redirects.ts'
 import { accessToken, tokenFault } from './refresh.ts'
 import type { Result } from './result-page.ts'
 
@@ -28,7 +30,9 @@ export interface SignInStart {
   readonly iss_expected: boolean
   /** An ID token is due, and checked. */
   readonly id_token: boolean
-  readonly redirect: 'loopback' | 'paste'
+  readonly redirect: Redirect
+  /** The ways left to try. */
+  readonly rungs: readonly Redirect[]
   readonly scope: string
   readonly params: Readonly<Record<string, string>>
   /** Milliseconds. */
@@ -87,7 +91,7 @@ export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
       nonce: start.id_token ? randomBytes(32).toString('base64url') : undefined,
       verifier: new Secret(randomBytes(48).toString('base64url')),
       issuer: start.issuer,
-      redirect_uri: `http://127.0.0.1:${String(port)}${path}`,
+      redirect_uri: redirectUri(start.redirect, connection.provider, port),
       iss_expected: start.iss_expected,
     }
     const authorization_url = await authorizationUrl(oc, config, start, flow)
@@ -103,6 +107,7 @@ export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
       provider_name,
       authorization_url,
       redirect: start.redirect,
+      rungs: start.rungs,
       done,
       submit: (pasted) => {
         const reason = receive(pasted.trim())

@@ -35,7 +35,7 @@ export interface ProviderDefinition {
     readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post'
     readonly client_type?: 'public' | 'confidential' | 'either'
   }
-  readonly redirect: { readonly methods: readonly 'loopback'[] }
+  readonly redirect: { readonly methods: readonly ('custom_scheme' | 'loopback')[] }
   readonly scope?: { readonly default?: readonly string[]; readonly required?: readonly string[] }
   readonly authorization_request?: { readonly params?: Readonly<Record<string, string>> }
   readonly lifecycle?: { readonly rotation?: 'always' | 'maybe' | 'never' }

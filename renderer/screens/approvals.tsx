@@ -3,9 +3,9 @@
  * Allow allows, and Allow cannot be pressed in the first second, is no form's default and has no shortcut.
  */
 import { type ReactElement, useId, useState } from 'react'
-import type { AccessRequest, Account } from '../../main/contract/model.ts'
+import type { AccessRequest, Account, Duration } from '../../main/contract/model.ts'
 import { asBrokerError, type BrokerError } from '../../main/contract/errors.ts'
-import type { Duration, Snapshot } from '../../main/contract/window-api.ts'
+import type { Snapshot } from '../../main/contract/window-api.ts'
 import { navigate } from '../navigation.ts'
 import { choicesFor, type Ending, mergeQuestions, type Shown, useArmed } from '../questions.ts'
 import { useNow, useStore } from '../state.ts'
@@ -113,7 +113,7 @@ interface QuestionProps {
 
 function Question({ request, snapshot, now, canAllow, why, busy, error, onDecide }: QuestionProps): ReactElement {
   const id = useId()
-  const [duration, setDuration] = useState<Duration>('once')
+  const [duration, setDuration] = useState<Duration>(snapshot.preferences.approval_duration)
   const choices = request.kind === 'access' && !request.account ? choicesFor(request, snapshot.accounts) : []
   const [chosen, setChosen] = useState('')
   const account = request.account

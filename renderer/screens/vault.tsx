@@ -54,6 +54,18 @@ export function VaultScreen({ snapshot }: { readonly snapshot: Snapshot }): Reac
               {text.vault.lock}
             </Button>
           )}
+          {!snapshot.paused && (
+            <Button
+              disabled={action.pending}
+              onPress={() => {
+                action.run(async () => {
+                  await store.call('setPaused', { paused: true })
+                })
+              }}
+            >
+              {text.vault.pause}
+            </Button>
+          )}
           <Button
             disabled={action.pending}
             onPress={() => {

@@ -52,6 +52,28 @@ export function VaultBanners({ vault }: { readonly vault: Snapshot['vault'] }): 
   )
 }
 
+/** Said on every screen, with the way back beside it. */
+export function PausedBanner(): ReactElement {
+  const store = useStore()
+  const action = useAction()
+  return (
+    <>
+      <Note
+        tone="warning"
+        closeLabel={text.vault.resume}
+        onClose={() => {
+          action.run(async () => {
+            await store.call('setPaused', { paused: false })
+          })
+        }}
+      >
+        <strong>{text.vault.paused}</strong> {text.vault.pausedSays}
+      </Note>
+      <Problem error={action.error} />
+    </>
+  )
+}
+
 function Unlock({ withPassphrase }: { readonly withPassphrase: boolean }): ReactElement {
   const store = useStore()
   const action = useAction()

@@ -64,11 +64,23 @@ describe('approvals', () => {
     expect((grant?.until ?? 0) - Date.now() / 1000).toBeGreaterThan(7 * 3600)
   })
 
-  it('allows once unless more is chosen', async () => {
+  it('offers first what the preferences say', async () => {
+    await rig.house.broker.deciding.on('console').configure({ approval_duration: '1h' })
+    void program.token({ account })
+    await rig.go('approvals')
+    await expectShown(question(/deploy-cli/u))
+    expect(
+      await question(/deploy-cli/u)
+        .getByLabel('For 1 hour')
+        .isChecked(),
+    ).toBe(true)
+  })
+
+  it('allows once', async () => {
     const answer = program.token({ account })
     await rig.go('approvals')
     const card = question(/deploy-cli/u)
-    expect(await card.getByLabel('Just this once').isChecked()).toBe(true)
+    await card.getByLabel('Just this once').check()
     await allow(card).click()
     await answer
     await eventually(

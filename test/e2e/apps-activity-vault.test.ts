@@ -148,6 +148,18 @@ describe('the vault', () => {
     await expectShown(rig.page.getByText('Restored from a backup of Monday.'))
   })
 
+  it('pauses all access, says so everywhere, and resumes', async () => {
+    await rig.go('vault')
+    await rig.page.getByRole('button', { name: 'Pause all access' }).click()
+    await rig.go('accounts')
+    await expectShown(rig.page.getByText('All access is paused'))
+    const program = await rig.house.broker.deciding.snapshot('console')
+    expect(program.paused).toBe(true)
+    await rig.page.getByRole('button', { name: 'Resume' }).click()
+    await rig.page.getByText('All access is paused').waitFor({ state: 'hidden' })
+    expect((await rig.house.broker.deciding.snapshot('console')).paused).toBe(false)
+  })
+
   it('examines itself on demand', async () => {
     await rig.go('vault')
     await rig.page.getByRole('button', { name: 'Examine' }).click()

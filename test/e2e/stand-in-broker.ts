@@ -9,6 +9,7 @@ import { resolve } from 'node:path'
 import { Broker } from '../../main/broker/broker.ts'
 import type { DecidingDoor, Line } from '../../main/broker/doors.ts'
 import type {
+  PreferenceStore,
   ActivityLog,
   ClientRecord,
   GrantMaterial,
@@ -23,7 +24,12 @@ import type {
 import { Secret } from '../../main/broker/secret.ts'
 import type { PairAnswer, TokenAnswer, TokenRequest } from '../../main/contract/client-api.ts'
 import { BrokerError } from '../../main/contract/errors.ts'
-import type { ActivityEntry, ClientKind, ProviderSummary } from '../../main/contract/model.ts'
+import {
+  defaultPreferences,
+  type ActivityEntry,
+  type ClientKind,
+  type ProviderSummary,
+} from '../../main/contract/model.ts'
 import type { KeySlotKind, Snapshot } from '../../main/contract/window-api.ts'
 import { systemClock, systemRandomness } from '../../main/daemon/clock.ts'
 import { loadAssets } from '../../main/daemon/console-assets.ts'
@@ -96,6 +102,7 @@ class HouseServers extends ScriptedServers {
       provider_name: provider.name,
       authorization_url: `${this.address}/authorize?n=${String(index)}`,
       redirect: plan.redirect ?? 'loopback',
+      rungs: ['paste'],
       done,
       submit: (url) => {
         if (!URL.canParse(url) || !new URL(url).searchParams.has('code'))
@@ -197,6 +204,17 @@ export interface StandIn {
   readonly close: () => Promise<void>
 }
 
+function rememberPreferences(): PreferenceStore {
+  let kept = defaultPreferences
+  return {
+    read: () => Promise.resolve(kept),
+    write: (next) => {
+      kept = next
+      return Promise.resolve()
+    },
+  }
+}
+
 export async function startStandIn(options: { readonly port?: number } = {}): Promise<StandIn> {
   const vault = new HouseVault()
   const servers = new HouseServers()
@@ -209,6 +227,7 @@ export async function startStandIn(options: { readonly port?: number } = {}): Pr
     activity,
     log: () => undefined,
     faults: () => undefined,
+    preferences: rememberPreferences(),
     person: { openBrowser: () => Promise.resolve(false), questionWaiting: () => undefined },
   }
   const provider = await startProviderPage(servers)

@@ -25,7 +25,7 @@ import {
   type Vault,
 } from '../../main/broker/ports.ts'
 import { BrokerError } from '../../main/contract/errors.ts'
-import type { ActivityEntry, Grant, VaultState } from '../../main/contract/model.ts'
+import { defaultPreferences, type ActivityEntry, type Grant, type VaultState } from '../../main/contract/model.ts'
 import { Secret } from '../../main/broker/secret.ts'
 
 /** Lets every promise that can settle, settle. */
@@ -246,6 +246,7 @@ export class ScriptedServers implements AuthorizationServers {
       provider_name: 'Example',
       authorization_url: 'https://op.example/authorize',
       redirect: 'loopback',
+      rungs: ['paste'],
       done,
       submit: () => Promise.resolve(),
       cancel: () => {
@@ -258,6 +259,9 @@ export class ScriptedServers implements AuthorizationServers {
       this.sent.push({ refresh_token: refresh_token.reveal(), variant, answer: resolve })
       if (this.reply) resolve(this.reply(refresh_token.reveal(), variant))
     })
+  }
+  deliver(): Promise<boolean> {
+    return Promise.resolve(false)
   }
   revoke(material: GrantMaterial): Promise<{ readonly kind: 'revoked' }> {
     this.revoked.push(material.refresh_token?.reveal() ?? '')
@@ -285,6 +289,7 @@ export function createRig(): Rig {
   const rows: Omit<ActivityEntry, 'id'>[] = []
   const faults: FaultPoint[] = []
   let counter = 0
+  let preferences = defaultPreferences
   const activity: ActivityLog = {
     append: (entry) => void rows.push(entry),
     list: () => Promise.resolve(rows.map((row, index) => ({ ...row, id: index + 1 })).toReversed()),
@@ -302,6 +307,13 @@ export function createRig(): Rig {
       vault,
       servers,
       activity,
+      preferences: {
+        read: () => Promise.resolve(preferences),
+        write: (next) => {
+          preferences = next
+          return Promise.resolve()
+        },
+      },
       log: () => undefined,
       faults: (point) => void faults.push(point),
       randomness: {

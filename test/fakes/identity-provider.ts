@@ -171,7 +171,7 @@ async function serve(options: Required<IdentityProviderOptions>): Promise<void> 
   const server = await listen(options.port)
   const issuer = urlOf(server)
   const { privateKey } = await generateKeyPair('RS256', { extractable: true })
-  const redirect_uris = ['http://127.0.0.1/callback/generic-oidc']
+  const redirect_uris = ['http://127.0.0.1/callback/generic-oidc', 'app.valetkey:/callback/generic-oidc']
   const shared = {
     application_type: 'native',
     grant_types: ['authorization_code', 'refresh_token'],

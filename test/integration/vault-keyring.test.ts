@@ -4,7 +4,7 @@
  * key over what is there.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -92,11 +92,11 @@ function run(command: string, words: readonly string[], env: NodeJS.ProcessEnv):
   })
 }
 
-function end(child: ChildProcess): Promise<unknown> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => child.on('close', resolve))
   child.kill()
-  return ended
+  await ended
 }
 
 /** A process that opens the vault at `home`, links an account with `refresh` if it is given, and says what it found. */
@@ -191,13 +191,30 @@ describe('a vault whose key is in the keyring', () => {
     })
   })
 
-  it('V4: is locked in a bounded time when the keyring never answers, and the process can still end', async () => {
+  it('V4: is locked in a bounded time when a prompt waits for nobody, and the process can still end', async () => {
+    const folder = temporaryFolder()
+    const home = join(folder, 'home')
+    // What shows the prompt is started by the bus and never comes up: the keyring waits for it.
+    const services = join(folder, 'person', 'data', 'dbus-1', 'services')
+    mkdirSync(services, { recursive: true })
+    const prompter = 'org.gnome.keyring.SystemPrompter'
+    writeFileSync(join(services, `${prompter}.service`), `[D-BUS Service]\nName=${prompter}\nExec=/bin/sleep 10\n`)
+    const session = await startSession(folder)
+    const daemon = await session.startKeyring(true)
+    await open(home, session.env, 'rt-1')
+    await end(daemon)
+    await session.startKeyring(false)
+    const found = await open(home, session.env)
+    // Waiting for the keyring to give up would have ended in "locked": the bus says that the prompter did not come.
+    expect(found).toMatchObject({ state: 'locked', notice: expect.stringContaining('does not answer') as string })
+  })
+
+  it('V4: is locked in a bounded time when the bus never answers, and the process can still end', async () => {
     const folder = temporaryFolder()
     const home = join(folder, 'home')
     const session = await startSession(folder)
     await session.startKeyring(true)
     await open(home, session.env, 'rt-1')
-    // A bus that accepts and says nothing, as one whose service waits for a prompt that nobody sees.
     const path = join(folder, 'silent')
     const silent = createServer((socket) => {
       socket.on('error', () => undefined)

@@ -80,6 +80,13 @@ export function tableOf(page: string, first: string): readonly (readonly string[
   return tables[0] ?? []
 }
 
+/** The first cell of every row below that header, without backticks. */
+export function columnOf(page: string, first: string): readonly string[] {
+  return tableOf(page, first)
+    .slice(1)
+    .map(([cell]) => plain(cell))
+}
+
 function cells(row: string): readonly string[] {
   return row
     .replace(/^\||\|\s*$/gu, '')
@@ -101,7 +108,7 @@ export function codeSpans(page: string): readonly string[] {
 export function ownLinks(page: string): readonly string[] {
   return [...prose(page).matchAll(/\]\(([^)\s]+)\)/gu)]
     .map(([, target = '']) => target)
-    .filter((target) => !/^https:\/\//u.test(target))
+    .filter((target) => !target.startsWith('https://'))
 }
 
 /** The fragments that headings have on GitHub. */

@@ -3,8 +3,8 @@
  * the person has read WHO asks, for WHAT, with WHICH account, and has typed the code that the asking program shows.
  */
 import { BrokerError } from '../../contract/errors.ts'
-import type { AccessRequest, ClientKind, Right } from '../../contract/model.ts'
-import type { Duration, Snapshot } from '../../contract/window-api.ts'
+import type { AccessRequest, ClientKind, Duration, Right } from '../../contract/model.ts'
+import type { Snapshot } from '../../contract/window-api.ts'
 import { callBroker } from '../broker-call.ts'
 import { fail, neutralise, print, printJson, say } from '../output.ts'
 import { formatTime, printTable } from '../table.ts'

@@ -7,10 +7,11 @@ import { asBrokerError } from '../../contract/errors.ts'
 import type { HomePaths } from '../../contract/home.ts'
 import type { Finding } from '../../contract/window-api.ts'
 import { callBroker } from '../broker-call.ts'
+import { readEndpointFile } from '../endpoint-file.ts'
 import { isSupported } from '../node-version.ts'
 import { neutralise } from '../output.ts'
 import { type Environment, pathsOf } from '../place.ts'
-import { readEndpointFile, readPrivateFile } from '../trust.ts'
+import { readPrivateFile } from '../trust.ts'
 import { type Session, show } from './session.ts'
 
 /** Examines this side, then lets the broker examine itself. Gives exit status 1 when something is an error. */
@@ -65,11 +66,7 @@ function look(path: string): Stats | null {
 }
 
 /** Judges one of our folders by what `lstat` says of it. */
-function folder(
-  subject: string,
-  path: string,
-  stats: Pick<Stats, 'isDirectory' | 'uid' | 'mode'> | null,
-): Finding {
+function folder(subject: string, path: string, stats: Pick<Stats, 'isDirectory' | 'uid' | 'mode'> | null): Finding {
   if (stats === null)
     return { level: 'warning', subject, message: `${path} does not exist yet`, mend: 'valetkey daemon (makes it)' }
   const wrong = (message: string, mend: string): Finding => ({

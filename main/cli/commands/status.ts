@@ -5,10 +5,10 @@
 import { BrokerError } from '../../contract/errors.ts'
 import type { Snapshot } from '../../contract/window-api.ts'
 import { callBroker } from '../broker-call.ts'
+import { readEndpointFile } from '../endpoint-file.ts'
 import { neutralise } from '../output.ts'
 import { pathsOf } from '../place.ts'
 import { formatTime } from '../table.ts'
-import { readEndpointFile } from '../trust.ts'
 import { type Session, show } from './session.ts'
 
 interface Status {

@@ -4,7 +4,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { inspectSocket, judgeSocket, readEndpointFile, readPrivateFile } from '../../../main/cli/trust.ts'
+import { readEndpointFile } from '../../../main/cli/endpoint-file.ts'
+import { inspectSocket, judgeSocket, readPrivateFile } from '../../../main/cli/trust.ts'
 import { homePaths } from '../../../main/contract/home.ts'
 
 let folder: string

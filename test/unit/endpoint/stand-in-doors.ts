@@ -7,6 +7,7 @@ import type { AskingDoor, DecidingDoor, Line } from '../../../main/broker/doors.
 import type { ClientRecord } from '../../../main/broker/ports.ts'
 import type { PairAnswer, PairRequest, TokenAnswer, TokenRequest } from '../../../main/contract/client-api.ts'
 import { BrokerError } from '../../../main/contract/errors.ts'
+import { defaultPreferences } from '../../../main/contract/model.ts'
 import type { Snapshot, WindowApi } from '../../../main/contract/window-api.ts'
 
 export const clientToken = `vkc_${'a'.repeat(43)}`
@@ -133,6 +134,8 @@ export const snapshot: Snapshot = {
   requests: [],
   sign_ins: [],
   providers: [],
+  preferences: defaultPreferences,
+  paused: false,
 }
 
 export class StandInDeciding implements DecidingDoor {

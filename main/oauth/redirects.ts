@@ -1,0 +1,44 @@
+/**
+ * The ladder of redirects (DESIGN section 6): which way the browser's answer may come back, best first. The rule: a rung
+ * is used only where the provider allows it and this host has it; our scheme only when the operating system says that it
+ * is ours, because another program's would be handed the code.
+ */
+import { BrokerError } from '../contract/errors.ts'
+import type { Redirect } from '../contract/model.ts'
+
+/** Our private-use scheme: the reverse of a domain of ours, one slash (RFC 8252 section 7.1). */
+export const scheme = 'app.valetkey'
+
+export type RedirectMethod = 'custom_scheme' | 'loopback'
+
+/** Every rung there is for this provider on this host, best first. Pasting needs nothing but a redirect to read off. */
+export function ladder(methods: readonly RedirectMethod[], schemeIsOurs: boolean): readonly Redirect[] {
+  const rungs: Redirect[] = []
+  if (methods.includes('custom_scheme') && schemeIsOurs) rungs.push('custom-scheme')
+  if (methods.includes('loopback')) rungs.push('loopback', 'paste')
+  return rungs
+}
+
+/** The rung to stand on and those left. Throws `invalid_request` when the wanted one is not there. */
+export function chooseRung(
+  rungs: readonly Redirect[],
+  wanted: Redirect | undefined,
+  provider: string,
+): { readonly redirect: Redirect; readonly rungs: readonly Redirect[] } {
+  const redirect = wanted ?? rungs[0]
+  if (redirect === undefined || !rungs.includes(redirect))
+    throw new BrokerError(
+      'invalid_request',
+      wanted === undefined
+        ? `${provider} offers no way back that this host has.`
+        : `${provider} cannot be signed in to by ${wanted} here; there is: ${rungs.join(', ')}.`,
+    )
+  return { redirect, rungs: rungs.filter((rung) => rung !== redirect) }
+}
+
+/** The redirect URI of a rung; `port` is meant on loopback only. */
+export function redirectUri(redirect: Redirect, provider: string, port: number): string {
+  return redirect === 'custom-scheme'
+    ? `${scheme}:/callback/${provider}`
+    : `http://127.0.0.1:${String(port)}/callback/${provider}`
+}
