@@ -13,7 +13,7 @@ export interface Shown {
 }
 
 /** Milliseconds between a question's appearing and the first moment it can be allowed. */
-export const ARMING = 1000
+const ARMING = 1000
 
 /**
  * What to show now that `pending` are waiting: what was shown, in its place, then what is new, oldest first. `decided`

@@ -227,6 +227,14 @@ describe('what the pages mention', () => {
     expect(options.filter((option) => !new RegExp(`${option}\\b`, 'u').test(stdout))).toEqual([])
   })
 
+  it('`--options` are those of a command there is', async () => {
+    const helps = await Promise.all(['daemon', 'link', 'token', 'approve'].map(help))
+    const known = helps.map(({ stdout }) => stdout).join('')
+    const options = spans.filter((span) => span.startsWith('--')).flatMap((span) => span.match(/--[\w-]+/gu) ?? [])
+    expect(options).not.toHaveLength(0)
+    expect(options.filter((option) => option !== '--help' && !new RegExp(`${option}\\b`, 'u').test(known))).toEqual([])
+  })
+
   it('and a command that is not here yet is not', async () => {
     const named = codeSpans(later).filter((span) => span.startsWith('valetkey '))
     expect(later).not.toBe('')

@@ -39,6 +39,7 @@ export class Broker {
   readonly #ports: Ports
   readonly #invalidations: Invalidations
   readonly #lastTab = new Map<string, number>()
+  readonly #answers = new WeakMap<AccessToken, { now: number; record: AccountRecord; answer: TokenAnswer }>()
 
   constructor(ports: Ports, about: About) {
     const listeners = new Set<() => void>()
@@ -161,13 +162,17 @@ export class Broker {
     return this.#desk.tokens.fresh(record.id, { ...want, force_refresh: false })
   }
 
+  /** The same frozen answer for everybody within a second, so that whoever sends it need not write it out again. */
   #answer(record: AccountRecord, access: AccessToken, connection: Connection): TokenAnswer {
+    const now = Math.floor(this.#ports.clock.now() / 1000)
+    const last = this.#answers.get(access)
+    if (last?.now === now && last.record === record) return last.answer
     const token = access.value.reveal()
     const { expires_at } = access
-    return {
+    const answer: TokenAnswer = Object.freeze({
       access_token: token,
       token_type: access.token_type,
-      expires_in: expires_at === null ? null : Math.max(0, Math.floor(expires_at - this.#ports.clock.now() / 1000)),
+      expires_in: expires_at === null ? null : Math.max(0, Math.floor(expires_at) - now),
       expires_at: expires_at === null ? null : Math.floor(expires_at),
       scope: access.scope,
       account: { id: record.id, label: record.label },
@@ -175,7 +180,9 @@ export class Broker {
       ...(record.issuer !== undefined && { issuer: record.issuer }),
       token_id: this.#desk.tokenId(access),
       authorization: connection.authorization_template.replaceAll('${access_token}', () => token),
-    }
+    })
+    this.#answers.set(access, { now, record, answer })
+    return answer
   }
 
   /** "This token got a 401": refreshes if it is the current one, else answers what is newer. */

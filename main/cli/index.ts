@@ -3,8 +3,9 @@
  * The `valetkey` command. The rule: what every script calls a thousand times a day, `token`, runs from this one small
  * file; everything a person types by hand is loaded when it is typed; and nothing runs on a Node that is too old.
  */
-import { runOnSupportedNode } from './node-version.ts'
 import { startDaemon } from './daemon.ts'
+import { isSupported } from './node-version.ts'
+import { runOnOtherNode } from './other-node.ts'
 import { runToken } from './token.ts'
 
 async function run(argv: readonly string[]): Promise<number> {
@@ -16,9 +17,9 @@ async function run(argv: readonly string[]): Promise<number> {
   return runProgram(argv)
 }
 
-runOnSupportedNode(() => {
+if (isSupported(process.versions.node))
   void run(process.argv.slice(2)).then((code) => {
     // A daemon goes on; for everything else the answer is out and nothing is left to wait for.
     if (code >= 0) process.exit(code)
   })
-})
+else void runOnOtherNode()

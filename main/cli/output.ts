@@ -57,13 +57,13 @@ export function describe(error: BrokerError): readonly string[] {
 }
 
 /**
- * What can act on a terminal or lie about reading order: control characters (ANSI sequences begin with one), bidirectional
- * controls, invisible characters, line and paragraph separators, language tags, and halves of surrogate pairs.
+ * `text` on one line, with everything spelt out as `\u{...}` that can act on a terminal or lie about reading order: control
+ * characters (ANSI sequences begin with one), bidirectional controls, invisible characters, line and paragraph separators,
+ * language tags, and halves of surrogate pairs.
  */
-const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\u2028\u2029\u115f\u1160\u3164\uffa0]/gu
-
-/** `text` on one line, with everything invisible or active spelt out as `\u{...}`. */
 export function neutralise(text: string): string {
+  // Here and not outside: making this expression takes longer than printing a token.
+  const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\u2028\u2029\u115f\u1160\u3164\uffa0]/gu
   return text.replace(unsafe, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }
 

@@ -5,8 +5,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 
 /** Milliseconds. */
-export const keyLifetime = 300_000
-export const idleLifetime = 12 * 3_600_000
+const keyLifetime = 300_000
+const idleLifetime = 12 * 3_600_000
 /** More than anybody has use for; the oldest goes first. */
 const KEYS = 8
 const SESSIONS = 32

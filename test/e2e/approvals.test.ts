@@ -82,7 +82,7 @@ describe('approvals', () => {
     const card = question(/deploy-cli/u)
     await card.getByLabel('Just this once').check()
     await allow(card).click()
-    await answer
+    expect(await outcome(answer)).toBe('given')
     await eventually(
       () => rig.house.vault.grantRecords.size,
       (size) => size === 0,

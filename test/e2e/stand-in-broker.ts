@@ -36,7 +36,7 @@ import { loadAssets } from '../../main/daemon/console-assets.ts'
 import { type Console, startConsole } from '../../main/daemon/console.ts'
 import { connection, MemoryVault, ScriptedServers } from '../fakes/broker-ports.ts'
 
-export const rendererFolder = resolve(import.meta.dirname, '../../dist/renderer')
+const rendererFolder = resolve(import.meta.dirname, '../../dist/renderer')
 
 /** A vault in memory that can be kept by any slot and locked with a passphrase, as main/vault's can. */
 class HouseVault extends MemoryVault {

@@ -5,7 +5,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { DevTools, type TargetInfo } from './devtools.ts'
+import { DevTools, ignoreGone, type TargetInfo } from './devtools.ts'
 
 export interface Chromium {
   readonly process: ChildProcess
@@ -19,9 +19,8 @@ export const commandVariable = 'VALETKEY_STAND_IN_BROWSER'
 
 let current: Chromium | undefined
 const sessions = new Map<string, PromiseWithResolvers<string>>()
-const expected = new Set<string>()
 
-/** Called with a page that asked for a window of its own and waits, not yet loading. */
+/** A page that a page opened; it waits and loads nothing yet. */
 export interface Popup {
   readonly session: string
   readonly target: TargetInfo
@@ -46,7 +45,7 @@ async function browserCommand(): Promise<readonly string[]> {
   return [path, ...chromiumArguments()]
 }
 
-/** Starts the browser with its profile in `profile`. `onGone` is told when it ends, asked or not. */
+/** Starts the browser with its profile in the folder `profile`. */
 export async function startChromium(profile: string, onPopup: (popup: Popup) => void): Promise<Chromium> {
   const [command = '', ...args] = await browserCommand()
   const child = spawn(
@@ -65,7 +64,7 @@ export async function startChromium(profile: string, onPopup: (popup: Popup) => 
   const debuggingUrl = await readDebuggingUrl(child)
   const devtools = new DevTools(child.stdio[3] as Writable, child.stdio[4] as Readable)
   devtools.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
-    if (targetInfo.type !== 'page') void devtools.send('Runtime.runIfWaitingForDebugger', {}, sessionId).catch(ignore)
+    if (targetInfo.type !== 'page') void devtools.send('Runtime.runIfWaitingForDebugger', {}, sessionId).catch(ignoreGone)
     else if (targetInfo.openerId !== undefined) onPopup({ session: sessionId, target: targetInfo })
     else sessionOf(targetInfo.targetId).resolve(sessionId)
   })
@@ -79,13 +78,7 @@ export async function startChromium(profile: string, onPopup: (popup: Popup) => 
 export async function openTarget(options: object): Promise<{ readonly targetId: string; readonly session: string }> {
   const { devtools } = chromium()
   const { targetId } = await devtools.send('Target.createTarget', { url: 'about:blank', newWindow: true, ...options })
-  expected.add(targetId)
   return { targetId, session: await sessionOf(targetId).promise }
-}
-
-/** Whether the target was opened by us. */
-export function isOurs(targetId: string): boolean {
-  return expected.has(targetId)
 }
 
 /** Closes the browser, by force when it does not go in three seconds. */
@@ -94,7 +87,7 @@ export async function stopChromium(): Promise<void> {
   if (running === undefined || running.process.exitCode !== null || running.process.signalCode !== null) return
   const gone = new Promise((done) => running.process.once('exit', done))
   const force = setTimeout(() => running.process.kill('SIGKILL'), 3000)
-  running.devtools.send('Browser.close').catch(ignore)
+  running.devtools.send('Browser.close').catch(ignoreGone)
   await gone
   clearTimeout(force)
 }
@@ -118,6 +111,3 @@ function readDebuggingUrl(child: ChildProcess): Promise<string> {
   })
   return promise
 }
-
-/** For a call whose failure only says that the page or the browser has gone already. */
-export function ignore(): void {}

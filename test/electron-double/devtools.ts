@@ -76,11 +76,16 @@ export interface DevToolsAnswers {
   }
 }
 
-type Answer<Method extends string> = Method extends keyof DevToolsAnswers ? DevToolsAnswers[Method] : unknown
+export type Answer<Method extends string> = Method extends keyof DevToolsAnswers ? DevToolsAnswers[Method] : unknown
 
 /** The browser refused a call, or is gone. */
 export class DevToolsError extends Error {
   override readonly name = 'DevToolsError'
+}
+
+/** For a call whose failure only says that the page or the browser has gone already; anything else is thrown on. */
+export function ignoreGone(error: unknown): void {
+  if (!(error instanceof DevToolsError)) throw error
 }
 
 interface Waiting {

@@ -19,6 +19,8 @@ export type KeyringAnswer =
   | { readonly kind: 'failed'; readonly words: string }
   | { readonly kind: 'no-answer' }
 
+const require = createRequire(import.meta.url)
+
 const SCRIPT = `
 const chunks = []
 process.stdin.on('data', (chunk) => chunks.push(chunk)).on('end', () => {
@@ -40,7 +42,7 @@ process.stdin.on('data', (chunk) => chunks.push(chunk)).on('end', () => {
 /** Never rejects; answers after `patience` milliseconds at the latest. */
 export function callKeyring(call: KeyringCall, patience: number): Promise<KeyringAnswer> {
   return new Promise((resolve) => {
-    const library = createRequire(import.meta.url).resolve('@napi-rs/keyring')
+    const library = require.resolve('@napi-rs/keyring')
     const child = spawn(process.execPath, ['-e', SCRIPT, library], {
       stdio: ['pipe', 'pipe', 'ignore'],
       // Should the host be Electron, its executable is to be Node here.

@@ -55,7 +55,7 @@ async function ask(call: KeyringCall, patience: number): Promise<Uint8Array | nu
 /** The library answers with words only: the Secret Service's, or the numbers of Apple's Security framework. */
 function explain(words: string): SlotFault {
   const cause = new Error(words)
-  if (/dismissed|locked|errSecInteractionNotAllowed|-25308/iu.test(words))
+  if (/dismissed|\blocked\b|errSecInteractionNotAllowed|-25308/iu.test(words))
     return new SlotFault('locked', 'The keyring is locked; unlock it, then unlock Valetkey.', { cause, ...unlock })
   if (/denied|cancell?ed|errSecAuthFailed|-128\b|-25293|not allowed/iu.test(words))
     return new SlotFault('denied', 'The keyring refused to give Valetkey its key.', { cause, ...unlock })

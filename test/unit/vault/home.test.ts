@@ -53,12 +53,14 @@ describe('the home folder', () => {
       }).toThrow(expect.objectContaining({ code: 'invalid_request', message: expect.stringContaining(what) as string }))
   })
 
-  it.runIf(process.getuid?.() === 0)('is refused when it belongs to another user', () => {
+  it('is refused when it belongs to another user', () => {
     const home = join(temporaryFolder(), 'home')
     mkdirSync(home, { mode: 0o700 })
-    chownSync(home, 65_534, 65_534)
+    // Only the super-user can give a folder away; for everybody else one of the system's will do.
+    const isRoot = process.getuid?.() === 0
+    if (isRoot) chownSync(home, 65_534, 65_534)
     expect(() => {
-      prepareHome(paths(home))
+      prepareHome(paths(isRoot ? home : '/usr'))
     }).toThrow(/another user/u)
   })
 

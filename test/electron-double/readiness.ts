@@ -1,0 +1,16 @@
+/**
+ * How far the app has come. The rule: one place says so, because half of Electron's API refuses to work before `ready` and
+ * some of it afterwards ("app", event `ready`).
+ */
+const { promise, resolve } = Promise.withResolvers<void>()
+
+export const readiness = {
+  isReady: false,
+  isQuitting: false,
+  isExiting: false,
+  whenReady: promise,
+  becomeReady(): void {
+    readiness.isReady = true
+    resolve()
+  },
+}
