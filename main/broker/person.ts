@@ -19,6 +19,8 @@ export interface About {
   readonly version: string
   readonly host: 'desktop' | 'daemon'
   readonly home: string
+  /** A one-time link to the web console, if one is served. */
+  consoleLink?(): string | undefined
   /** Ends the host so that the desktop app can own the vault; a host without it keeps the vault. */
   handOver?(): void
 }
@@ -278,6 +280,16 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       desk.note({ action: paused ? 'lock' : 'unlock', outcome: paused ? 'paused' : 'resumed' })
       desk.changed()
       return snapshot()
+    },
+
+    consoleLink() {
+      const url = about.consoleLink?.()
+      if (url !== undefined) return Promise.resolve({ url })
+      return Promise.reject(
+        new BrokerError('not_found', 'This broker serves no console.', {
+          resolve: { command: 'valetkey daemon --console' },
+        }),
+      )
     },
 
     handOver() {

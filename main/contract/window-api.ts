@@ -112,6 +112,8 @@ export interface WindowApi {
   unlock(request: { readonly passphrase?: string }): Promise<Snapshot>
   configure(request: Partial<Preferences>): Promise<Preferences>
   setPaused(request: { readonly paused: boolean }): Promise<Snapshot>
+  /** Another one-time link to the console, where this host serves one. Throws `not_found` where it does not. */
+  consoleLink(): Promise<{ readonly url: string }>
   /** Ends this host so that another can own the vault (R2). Only a daemon does, and only for the desktop app. */
   handOver(): Promise<{ readonly accepted: boolean }>
   /** Findings of a self-examination, worst first. */
@@ -174,6 +176,7 @@ export const windowCalls: Calls<WindowApi> = {
     approval_duration: optional(duration),
   }),
   setPaused: object({ paused: boolean }),
+  consoleLink: nothing,
   handOver: nothing,
   doctor: nothing,
 }

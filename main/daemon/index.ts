@@ -18,6 +18,7 @@ import { prepareHome } from '../vault/home.ts'
 import { takeOwnership, type Ownership } from '../vault/owner-lock.ts'
 import { openVault } from '../vault/vault.ts'
 import { type DaemonArguments, parseDaemonArguments } from './arguments.ts'
+import type { Console } from './console.ts'
 import { systemClock, systemRandomness } from './clock.ts'
 import { faultPoints } from './faults.ts'
 import { createLog } from './log.ts'
@@ -39,10 +40,12 @@ async function run(argv: readonly string[]): Promise<void> {
   const ownership = own(paths)
   const ports = await openPorts(paths, wanted)
   await makeFirstKey(ports.vault, wanted)
+  let console: Console | undefined
   const broker = new Broker(ports, {
     version: __VERSION__,
     host: 'daemon',
     home: paths.home,
+    consoleLink: () => console?.newUrl(),
     // The answer is sent before the process goes.
     handOver: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
   })
@@ -58,7 +61,7 @@ async function run(argv: readonly string[]): Promise<void> {
     host: 'daemon',
     version: __VERSION__,
   })
-  const console = wanted.console ? await openConsole(broker) : undefined
+  console = wanted.console ? await openConsole(broker) : undefined
   say(`Valetkey is ready in ${paths.home}`)
   if (endpoint.http_url !== undefined) say(`loopback HTTP: ${endpoint.http_url}`)
   if (console) say(`console (opens once, within five minutes): ${console.url}`)
@@ -108,7 +111,13 @@ async function openPorts(
 /** A vault that was just made and opens with a passphrase gets one now; an older one waits for `valetkey unlock`. */
 async function makeFirstKey(vault: Vault, { protection }: DaemonArguments): Promise<void> {
   if (vault.protection() !== null || vault.state() !== 'locked') return
-  await vault.unlock(protection === 'passphrase' ? await readNewPassphrase() : undefined)
+  try {
+    await vault.unlock(protection === 'passphrase' ? await readNewPassphrase() : undefined)
+  } catch (thrown) {
+    const { code, message } = asBrokerError(thrown)
+    if (protection !== 'os-keyring' || code !== 'locked') throw thrown
+    throw new BrokerError(code, message, { cause: thrown, resolve: { command: 'valetkey daemon --passphrase' } })
+  }
 }
 
 /** The command line's client token: read from its file, or made and written there, 0600. */
@@ -118,7 +127,7 @@ async function admitCommandLine(broker: Broker, paths: HomePaths): Promise<void>
   if (token.reveal() !== written) writePrivateFile(paths.cliToken, `${token.reveal()}\n`)
 }
 
-async function openConsole(broker: Broker): Promise<{ readonly url: string; close(): Promise<void> }> {
+async function openConsole(broker: Broker): Promise<Console> {
   const [{ startConsole }, { loadAssets }] = await Promise.all([import('./console.ts'), import('./console-assets.ts')])
   return startConsole({
     deciding: broker.deciding,

@@ -57,7 +57,7 @@ export function streamSnapshots(
   let blocked = false
 
   const send = async (): Promise<void> => {
-    if (reading || blocked) return
+    if (reading) return
     reading = true
     while (stale && !blocked && !response.destroyed) {
       stale = false

@@ -26,7 +26,7 @@ export async function openLoopback(path: string, receive: Receive): Promise<Loop
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
-      const sentence = 'No port could be opened for the browser to come back to; use --flow paste instead.'
+      const sentence = 'No port could be opened for the browser to come back to; use --redirect paste instead.'
       reject(new BrokerError('temporarily_unavailable', sentence, { cause }))
     })
     server.listen(0, '127.0.0.1', resolve)

@@ -70,6 +70,7 @@ const window: Readonly<Record<keyof typeof windowCalls, Omit<Call, 'parser'>>> =
     required: [],
   },
   setPaused: { full: { paused: true }, required: ['paused'] },
+  consoleLink: { full: undefined, required: [] },
   handOver: { full: undefined, required: [] },
   unlink: { full: { account: 'ac_1', keep_remote: true }, required: ['account'] },
   rename: { full: { account: 'ac_1', label: 'home' }, required: ['account', 'label'] },
