@@ -6,12 +6,14 @@
 import { resolve } from 'node:path'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type EnvironmentOptions } from 'vite'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { parse } from 'yaml'
 
 const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, 'package.json'), 'utf8')) as {
   version: string
 }
+
+const dist = resolve(import.meta.dirname, 'dist')
 
 /** The provider definitions as values, so that a built program neither reads files for them nor parses YAML. */
 function providers(): Readonly<Record<string, unknown>> {
@@ -28,7 +30,7 @@ function program(entry: string, name: string, target: string): EnvironmentOption
     resolve: { noExternal: true, external: ['@napi-rs/keyring'], conditions: ['node'], builtins: [/^node:/u] },
     build: {
       ssr: true,
-      outDir: resolve(import.meta.dirname, 'dist'),
+      outDir: dist,
       emptyOutDir: false,
       copyPublicDir: false,
       target,
@@ -65,7 +67,11 @@ export default defineConfig({
   },
   builder: {
     async buildApp(builder) {
+      const started = Date.now()
       await Promise.all(Object.values(builder.environments).map((environment) => builder.build(environment)))
+      // What an older build left beside these programs would be packed with them.
+      for (const name of readdirSync(dist).filter((file) => file.endsWith('.cjs')))
+        if (statSync(resolve(dist, name)).mtimeMs < started - 1000) rmSync(resolve(dist, name))
     },
   },
 })

@@ -32,7 +32,7 @@ const table: Table = {
   'main/vault': { ours: [contract, ...ports], packages: ['@napi-rs/keyring'], node: 'any' },
   'main/endpoint': { ours: [contract, 'main/broker'], packages: [], node: 'any' },
   'main/desktop': { ours: inner, packages: ['electron', 'electron-store'], node: 'any' },
-  'main/daemon': { ours: inner, packages: [], node: 'any' },
+  'main/daemon': { ours: inner, packages: ['conf'], node: 'any' },
   'main/cli': { ours: [contract], packages: ['commander'], node: 'any' },
   'main/native-host': { ours: [contract], packages: [], node: 'any' },
   preload: { ours: [contract], packages: ['electron'], node: [] },

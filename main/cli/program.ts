@@ -18,9 +18,9 @@ import {
   revoke,
 } from './commands/consent.ts'
 import { examine } from './commands/doctor.ts'
-import { linkAccount, type LinkOptions } from './commands/link.ts'
+import { deliverCallback, linkAccount, type LinkOptions } from './commands/link.ts'
 import { openSession, type Session } from './commands/session.ts'
-import { showStatus } from './commands/status.ts'
+import { showConsoleLink, showStatus } from './commands/status.ts'
 import { lockVault, unlockVault } from './commands/vault.ts'
 import { fail, print, sayPlain } from './output.ts'
 import { tokenOptions, wantsJson } from './token-arguments.ts'
@@ -108,7 +108,11 @@ function addBroker(command: Add, session: Session, exit: (code: number) => void)
   for (const { name, value, help } of tokenOptions)
     if (name !== 'json') token.option(value === undefined ? `--${name}` : `--${name} <${value}>`, help)
 
-  command('status', 'what runs and where it lives').action(() => showStatus(session))
+  command('status', 'what runs and where it lives')
+    .option('--console', 'print a new one-time link to the console instead')
+    .action((options: { readonly console?: boolean }) =>
+      options.console ? showConsoleLink(session) : showStatus(session),
+    )
   command('doctor', 'what is wrong and how to mend it').action(async () => {
     exit(await examine(session))
   })
@@ -123,7 +127,9 @@ function addBroker(command: Add, session: Session, exit: (code: number) => void)
 function addAccounts(command: Add, session: Session): void {
   command('link <PROVIDER>', 'sign in to an account')
     .option('--scope <SCOPE>', 'what to ask for, space separated')
-    .addOption(new Option('--redirect <HOW>', 'how the browser comes back').choices(['loopback', 'paste']))
+    .addOption(
+      new Option('--redirect <HOW>', 'how the browser comes back').choices(['custom-scheme', 'loopback', 'paste']),
+    )
     .option('--no-browser', 'print the address instead of opening it')
     .option('--client-id <ID>', 'your own client registration')
     .option('--client-secret-stdin', 'its secret, as the first line of stdin')
@@ -131,6 +137,9 @@ function addAccounts(command: Add, session: Session): void {
     .option('--label <LABEL>', 'what to call the account')
     .option('--account <ACCOUNT>', 'sign this account in again')
     .action((provider: string, options: LinkOptions) => linkAccount(session, provider, options))
+  command('callback <URL>', 'what the system calls with the address the browser was sent back to').action(
+    (url: string) => deliverCallback(session, url),
+  )
   command('accounts', 'the accounts this command line may use')
     .option('--all', 'every account')
     .action((options: { readonly all?: boolean }) => listAccounts(session, options))

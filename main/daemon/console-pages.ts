@@ -63,12 +63,12 @@ export const onwardPage = page(
 
 export const usedLinkPage = page(
   'This link does not open the console any more',
-  '<p>A link works once, and for five minutes. Type <code>valetkey status</code> in a terminal for a new one.</p>',
+  '<p>A link works once, and for five minutes. Type <code>valetkey status --console</code> in a terminal for a new one.</p>',
 )
 
 export const signedOutPage = page(
   'This browser is not signed in to Valetkey',
-  '<p>Type <code>valetkey status</code> in a terminal; it shows a link that opens the console here.</p>',
+  '<p>Type <code>valetkey status --console</code> in a terminal; it shows a link that opens the console here.</p>',
 )
 
 export const nothingHerePage = page('There is nothing here', '<p><a href="/">To the console</a></p>')

@@ -41,7 +41,7 @@ const CONNECTIONS = 64
 const openPath = '/open/'
 const wrongSite = new BrokerError('access_denied', 'Only the console’s own page may ask here.')
 const notSignedIn = new BrokerError('invalid_client', 'This browser is not signed in to the console.', {
-  resolve: { command: 'valetkey status' },
+  resolve: { command: 'valetkey status --console' },
 })
 
 /** Listens on 127.0.0.1. Rejects with the system's error when the port is taken. */
@@ -124,7 +124,7 @@ function open(door: Door, exchange: Exchange, key: string): void {
     exchange.reply(403, pageHeaders, usedLinkPage)
     return
   }
-  const cookie = `${door.cookie}=${secret}; Path=/; HttpOnly; SameSite=Lax`
+  const cookie = `${door.cookie}=${secret}; Path=/; HttpOnly; SameSite=Strict`
   exchange.reply(200, ['Set-Cookie', cookie, ...pageHeaders], onwardPage)
 }
 
@@ -156,7 +156,7 @@ function sessionOf({ sessions, cookie }: Door, exchange: Exchange): { readonly i
     .filter((pair) => pair.startsWith(`${cookie}=`))
   // Two of one name: somebody set one for another path, and the browser's order would decide which counts.
   const [secret] = sent
-  return secret !== undefined ? sessions.touch(secret.slice(cookie.length + 1)) : null
+  return sent.length === 1 && secret !== undefined ? sessions.touch(secret.slice(cookie.length + 1)) : null
 }
 
 /** The door as this session has it: a stream that outlives its session is told nothing more. */
@@ -164,6 +164,6 @@ function whileAlive({ deciding, sessions }: Door, id: string): DecidingDoor {
   return {
     on: (surface) => deciding.on(surface),
     onChange: (listener) => deciding.onChange(listener),
-    snapshot: (surface) => (true ? deciding.snapshot(surface) : Promise.reject(notSignedIn)),
+    snapshot: (surface) => (sessions.isAlive(id) ? deciding.snapshot(surface) : Promise.reject(notSignedIn)),
   }
 }

@@ -15,7 +15,7 @@ describe('H9: the link and the session', () => {
     const again = await ask(running.port, path, { credential: null })
     expect(again.status).toBe(403)
     expect(again.headers['set-cookie']).toBeUndefined()
-    expect(again.text).toContain('<code>valetkey status</code>')
+    expect(again.text).toContain('<code>valetkey status --console</code>')
     expect(running.logged.join('\n')).not.toContain(path.slice(6))
   })
 

@@ -67,7 +67,7 @@ export async function listConsents(session: Session): Promise<void> {
         nameOfClient(snapshot, client_id),
         labelOf(snapshot, account_id),
         right,
-        once ? 'used once' : until === null ? 'revoked' : formatTime(until),
+        once ? 'used once' : until === null ? 'always' : formatTime(until),
         id,
         scope,
       ]),

@@ -3,7 +3,7 @@
  * up, so does the broker, and no browser tab is left that could still bring something.
  */
 import { BrokerError, isErrorCode } from '../../contract/errors.ts'
-import type { SignIn } from '../../contract/model.ts'
+import type { Redirect, SignIn } from '../../contract/model.ts'
 import type { LinkRequest } from '../../contract/window-api.ts'
 import { openBrowser } from '../browser.ts'
 import type { ValueOf } from '../control-call.ts'
@@ -12,7 +12,7 @@ import type { Session } from './session.ts'
 
 export interface LinkOptions {
   readonly scope?: string
-  readonly redirect?: 'loopback' | 'paste'
+  readonly redirect?: Redirect
   readonly browser: boolean
   readonly clientId?: string
   readonly clientSecretStdin?: boolean
@@ -165,4 +165,15 @@ function cancelOnSignal(session: Session, { id }: SignIn): () => void {
   return () => {
     for (const off of release) off()
   }
+}
+
+/**
+ * Hands an address of our scheme to the broker, as the operating system does where no desktop app is there to take it. Any
+ * page can cause one, so an address no sign-in waits for changes nothing; it is said here and nowhere else.
+ */
+export async function deliverCallback(session: Session, url: string): Promise<void> {
+  const { taken } = await session.decide('deliverRedirect', { url })
+  if (!taken) throw new BrokerError('not_found', 'No sign-in is waiting for this address. Nothing was changed.')
+  if (session.json) printJson({ taken })
+  else say('the sign-in goes on')
 }

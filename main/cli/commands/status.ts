@@ -6,7 +6,7 @@ import { BrokerError } from '../../contract/errors.ts'
 import type { Snapshot } from '../../contract/window-api.ts'
 import { callBroker } from '../broker-call.ts'
 import { readEndpointFile } from '../endpoint-file.ts'
-import { neutralise } from '../output.ts'
+import { neutralise, print, printJson } from '../output.ts'
 import { pathsOf } from '../place.ts'
 import { formatTime } from '../table.ts'
 import { type Session, show } from './session.ts'
@@ -44,6 +44,13 @@ export async function showStatus(session: Session): Promise<void> {
     ...(endpoint?.url !== undefined && { url: endpoint.url }),
   }
   show(session, status, () => describeStatus(status))
+}
+
+/** A link that opens the console in one browser, once, within five minutes. */
+export async function showConsoleLink(session: Session): Promise<void> {
+  const answer = await session.decide('consoleLink')
+  if (session.json) printJson(answer)
+  else print(neutralise(answer.url))
 }
 
 type Answered = Pick<Status, 'version' | 'vault' | 'counts'>
