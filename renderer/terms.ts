@@ -96,7 +96,7 @@ export function connectionWords(connection: Connection): { readonly word: string
     case 'signed-out':
       return {
         word: 'Signed out',
-        more: 'This browser is not signed in to the console any more. Run “valetkey status” for a new link.',
+        more: 'This browser is not signed in to the console any more. Run “valetkey status --console” for a new link.',
       }
   }
 }

@@ -98,6 +98,14 @@ describe('H16: other protocols', () => {
       raw.write(request.slice(0, cut))
       raw.socket.resetAndDestroy()
     }
+    for (let i = 0; i < 50; i++) {
+      const raw = new RawConnection(port)
+      await until(() => !raw.socket.connecting, 'the connection')
+      raw.write('CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n')
+      // A reset in the same breath reaches the server before it has answered.
+      await new Promise((resolve) => raw.socket.write('x', resolve))
+      raw.socket.resetAndDestroy()
+    }
     expect((await ask(port, '/v1/status')).status).toBe(200)
     expect(asking.calls.filter((call) => call === 'status')).toHaveLength(1)
   })

@@ -40,12 +40,44 @@ describe('S1: how messages are cut', () => {
   it('S1: pipelined requests are answered in order, also when one has to wait', async () => {
     const { paths, asking } = await startStage()
     const raw = new RawConnection(paths.socket)
-    raw.write(Buffer.concat(['busy', 'ask', 'ask', 'busy'].map((account) => request(JSON.stringify({ account })))))
+    raw.write(Buffer.concat(['refresh', 'ask', 'ask', 'busy'].map((account) => request(JSON.stringify({ account })))))
+    await until(() => asking.signals.length === 2, 'both questions')
+    expect(raw.received).toBe('')
+    asking.release('refresh')
     // The question of the second is told once the first has been answered, and before its own answer.
-    await until(() => raw.received.includes('valetkey-request: q-1') && asking.signals.length === 2, 'the question')
+    await until(() => raw.received.includes('valetkey-request: q-1'), 'the question')
     asking.release()
-    expect(await raw.statuses(4)).toEqual([503, 200, 200, 503])
+    expect(await raw.statuses(4)).toEqual([200, 200, 200, 503])
     expect(asking.calls).toHaveLength(4)
+  })
+
+  it('S1: garbage behind a request that waits ends both, and is not taken for its answer', async () => {
+    const { paths, asking } = await startStage()
+    const raw = new RawConnection(paths.socket)
+    raw.write(request('{"account":"ask"}'))
+    await until(() => raw.received.includes('valetkey-request'), 'the question')
+    raw.write('\0garbage\r\n\r\n')
+    await raw.end()
+    expect(raw.received).not.toMatch(/^HTTP\/1\.1 [2-5]/mu)
+    await until(() => asking.signals[0]?.aborted === true, 'the question to be withdrawn')
+  })
+
+  it('S1: many requests may wait on one connection without a warning', async () => {
+    const { paths, asking } = await startStage()
+    const warnings: Error[] = []
+    const listen = (warning: Error): void => {
+      warnings.push(warning)
+    }
+    process.on('warning', listen)
+    onTestFinished(() => {
+      process.off('warning', listen)
+    })
+    const raw = new RawConnection(paths.socket)
+    raw.write(Buffer.concat(Array.from({ length: 40 }, () => request('{"account":"ask"}'))))
+    await until(() => asking.signals.length === 40, 'all questions')
+    asking.release()
+    expect(await raw.statuses(40)).toHaveLength(40)
+    expect(warnings).toEqual([])
   })
 })
 
