@@ -7,16 +7,19 @@ export interface DaemonArguments {
   /** The loopback port, 0 for any free one, `false` for no loopback HTTP. */
   readonly http: number | false
   readonly console: boolean
+  /** Take the browser's answers through our URL scheme as well (Linux). */
+  readonly scheme: boolean
   /** How a new vault keeps its data key; an existing one keeps what it has. */
   readonly protection: 'os-keyring' | 'passphrase' | 'key-file'
 }
 
-export const daemonUsage = 'valetkey daemon [--http [PORT]] [--console] [--passphrase | --insecure-key-file]'
+export const daemonUsage = 'valetkey daemon [--http [PORT]] [--console] [--scheme] [--passphrase | --insecure-key-file]'
 
 /** Throws `invalid_request` naming the argument that is wrong. */
 export function parseDaemonArguments(argv: readonly string[]): DaemonArguments {
   let http: number | false = false
   let console = false
+  let scheme = false
   const protections: DaemonArguments['protection'][] = []
   for (let i = 0; i < argv.length; i++) {
     const argument = argv[i] ?? ''
@@ -28,6 +31,7 @@ export function parseDaemonArguments(argv: readonly string[]): DaemonArguments {
         i++
       }
     } else if (argument === '--console') console = true
+    else if (argument === '--scheme') scheme = true
     else if (argument === '--passphrase') protections.push('passphrase')
     else if (argument === '--insecure-key-file') protections.push('key-file')
     else
@@ -38,7 +42,7 @@ export function parseDaemonArguments(argv: readonly string[]): DaemonArguments {
   }
   if (protections.length > 1)
     throw new BrokerError('invalid_request', 'Choose one of --passphrase and --insecure-key-file.')
-  return { http, console, protection: protections[0] ?? 'os-keyring' }
+  return { http, console, scheme, protection: protections[0] ?? 'os-keyring' }
 }
 
 function port(text: string): number {

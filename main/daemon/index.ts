@@ -26,6 +26,7 @@ import { readNewPassphrase } from './passphrase.ts'
 import { createPerson } from './person.ts'
 import { createPreferenceStore } from './preferences.ts'
 import { createSlots } from './slots.ts'
+import { takeScheme } from './scheme.ts'
 import { whenAskedToStop } from './stop.ts'
 
 declare const __VERSION__: string
@@ -101,7 +102,13 @@ async function openPorts(
       log,
     }),
     activity: openActivity({ path: paths.activity, clock, log }),
-    servers: createAuthorizationServers({ providers: builtInProviders(), log, clock, version: __VERSION__ }),
+    servers: createAuthorizationServers({
+      providers: builtInProviders(),
+      log,
+      clock,
+      version: __VERSION__,
+      ...(wanted.scheme && { schemeIsOurs: await takeScheme(paths, env, platform) }),
+    }),
     person: createPerson(env, platform, log),
     preferences: createPreferenceStore(paths),
     faults: faultPoints(env),

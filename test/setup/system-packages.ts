@@ -1,5 +1,5 @@
 /**
- * The programs the suites drive that npm cannot bring: a browser, a keyring, a session bus. The rule: a suite never runs
+ * The programs the suites drive that npm cannot bring: a browser, a keyring, a session bus, a terminal. The rule: a suite never runs
  * without what it drives and never passes over it quietly; what is missing is installed where that is ours to do (root on
  * Debian), and anywhere else named together with the command that brings it.
  */
@@ -20,6 +20,9 @@ const needs: readonly Need[] = [
   ...[
     ['gnome-keyring-daemon', 'gnome-keyring'],
     ['dbus-run-session', 'dbus-daemon'],
+    ['secret-tool', 'libsecret-tools'],
+    ['xdg-mime', 'xdg-utils'],
+    ['script', 'bsdutils'],
   ].map(([program = '', debianPackage = '']) => ({ program, find: () => onPath(program), debianPackage })),
 ]
 
