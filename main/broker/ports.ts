@@ -14,7 +14,7 @@ import type {
   Redirect,
   VaultState,
 } from '../contract/model.ts'
-import type { BrokerError } from '../contract/errors.ts'
+import { BrokerError } from '../contract/errors.ts'
 import type { Finding, KeySlotKind } from '../contract/window-api.ts'
 import type { Secret } from './secret.ts'
 
@@ -163,10 +163,10 @@ export interface Vault {
   examine(): Promise<readonly Finding[]>
 }
 
-/** The vault could not write: full disk, I/O error, read-only. Nothing was changed. */
-export class StorageFault extends Error {
+/** The vault could not write: full disk, I/O error, read-only. Nothing was changed; `message` is for the person. */
+export class StorageFault extends BrokerError {
   constructor(message: string, cause: unknown) {
-    super(message, { cause })
+    super('temporarily_unavailable', message, { cause, resolve: { command: 'valetkey doctor' } })
     this.name = 'StorageFault'
   }
 }

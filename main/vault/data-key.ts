@@ -30,7 +30,7 @@ export interface OpenKey {
   readonly kind: 'open'
   readonly key: DataKey
   readonly slot: KeySlotKind
-  /** Set when the key is new: what to record. */
+  /** Set when the key is new or was wrapped afresh: what to record. */
   readonly record?: RecordedSlot
 }
 
@@ -62,9 +62,14 @@ export async function openKey(
     .toSorted((a, b) => (passphrase ? Number(b.slot.takesPassphrase) - Number(a.slot.takesPassphrase) : 0))
   let worst: ClosedKey | undefined
   for (const { slot, wrapped } of usable) {
+    let renewed: RecordedSlot | undefined
+    const renew = (again: Uint8Array): void => {
+      renewed = { kind: slot.kind, wrapped: again }
+    }
     try {
-      const key = dataKey(await slot.unwrap(wrapped, context))
-      if (header.key_id && Buffer.compare(header.key_id, key.id) === 0) return { kind: 'open', key, slot: slot.kind }
+      const key = dataKey(await slot.unwrap(wrapped, { ...context, renew }), randomness)
+      if (header.key_id && Buffer.compare(header.key_id, key.id) === 0)
+        return { kind: 'open', key, slot: slot.kind, ...(renewed && { record: renewed }) }
       worst ??= closed(slot.kind, 'lost', WRONG_KEY)
     } catch (thrown) {
       if (!(thrown instanceof SlotFault) && !(thrown instanceof Damage)) throw thrown
@@ -87,7 +92,7 @@ async function createKey(
   const raw = Uint8Array.from(randomness.bytes(KEY_BYTES))
   try {
     const wrapped = await slot.wrap(raw, context)
-    return { kind: 'open', key: dataKey(raw), slot: slot.kind, record: { kind: slot.kind, wrapped } }
+    return { kind: 'open', key: dataKey(raw, randomness), slot: slot.kind, record: { kind: slot.kind, wrapped } }
   } catch (thrown) {
     if (!(thrown instanceof SlotFault)) throw thrown
     return { kind: 'closed', slot: slot.kind, fault: thrown }

@@ -2,7 +2,7 @@
  * How SQLite is opened, and what its errors mean. The rule: a database that cannot be read for a passing reason (full
  * disk, no permission, I/O error, busy) is never taken for a damaged one, because a damaged one is moved aside.
  */
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { StorageFault } from '../broker/ports.ts'
 import { checkPrivateFile, inspect } from './home.ts'
@@ -64,12 +64,23 @@ export function openForReading(path: string, still: boolean): DatabaseSync {
   }
 }
 
+interface Brackets {
+  readonly begin: StatementSync
+  readonly commit: StatementSync
+}
+
+/** Prepared once per connection: they are part of every durable update. */
+const brackets = new WeakMap<DatabaseSync, Brackets>()
+
 /** Runs `work` as one transaction. When it throws, or the commit does, nothing of it has happened. */
 export function transaction<T>(db: DatabaseSync, work: () => T): T {
-  db.exec('BEGIN IMMEDIATE')
+  const known = brackets.get(db)
+  const { begin, commit } = known ?? { begin: db.prepare('BEGIN IMMEDIATE'), commit: db.prepare('COMMIT') }
+  if (!known) brackets.set(db, { begin, commit })
+  begin.run()
   try {
     const answer = work()
-    db.exec('COMMIT')
+    commit.run()
     return answer
   } catch (thrown) {
     if (db.isTransaction) db.exec('ROLLBACK')

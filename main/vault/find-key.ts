@@ -35,7 +35,7 @@ export async function findKey(header: KeyHeader, search: KeySearch): Promise<Fou
     const opened = await openKey(theirs, slots, passphrase, patience, randomness)
     if (opened.kind === 'closed') continue
     const same = header.key_id !== null && Buffer.compare(header.key_id, opened.key.id) === 0
-    const record = theirs.slots.find(({ kind }) => kind === opened.slot)
+    const record = opened.record ?? theirs.slots.find(({ kind }) => kind === opened.slot)
     return { ...opened, ...(record && { record }), from: { backup, same } }
   }
   return answer

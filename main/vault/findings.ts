@@ -9,6 +9,8 @@ export interface Examined {
   readonly notices: readonly string[]
   readonly locked: boolean
   readonly protection: KeySlotKind | null
+  /** Whether a keyring could keep the key of a new vault here. */
+  readonly keyring: boolean
   /** `undefined`: the vault could not be read, and the notices say why. */
   readonly found: Verification | undefined
   /** Milliseconds since the epoch; `undefined` when there is none. */
@@ -41,14 +43,16 @@ export function findings(examined: Examined): readonly Finding[] {
   ].toSorted((a, b) => order.indexOf(a.level) - order.indexOf(b.level))
 }
 
-function protection({ protection: kind, locked }: Examined): readonly Finding[] {
+function protection({ protection: kind, locked, keyring }: Examined): readonly Finding[] {
   if (kind === 'key-file')
     return [
       {
         level: 'warning',
         subject: 'protection',
         message: 'The key of the vault lies in a file beside it: whoever reads this disk reads the vault.',
-        mend: 'Use the keyring or a passphrase for a new vault.',
+        mend: keyring
+          ? 'A new vault can use the keyring, which answers here.'
+          : 'A new vault can use a passphrase: valetkey daemon --passphrase.',
       },
     ]
   if (locked)

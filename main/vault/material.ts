@@ -45,7 +45,7 @@ const material: Parser<GrantMaterial> = object({
   access: orNull(access),
 })
 
-/** Throws what `decodeMaterial` throws when the result could not be read back. */
+/** Throws `Damage` when the result could not be read back. */
 export function encodeMaterial(value: GrantMaterial): Buffer {
   const { connection: to, refresh_token, access: token } = value
   const plain = {
@@ -53,15 +53,18 @@ export function encodeMaterial(value: GrantMaterial): Buffer {
     refresh_token: refresh_token?.reveal() ?? null,
     access: token && { ...token, value: token.value.reveal() },
   }
-  const bytes = Buffer.from(JSON.stringify(plain))
-  decodeMaterial(bytes)
-  return bytes
+  judge(() => material(plain, ''))
+  return Buffer.from(JSON.stringify(plain))
 }
 
 /** Throws `Damage` when the bytes are not grant material. */
 export function decodeMaterial(bytes: Uint8Array): GrantMaterial {
+  return judge(() => material(JSON.parse(Buffer.from(bytes).toString('utf8')), ''))
+}
+
+function judge(read: () => GrantMaterial): GrantMaterial {
   try {
-    return material(JSON.parse(Buffer.from(bytes).toString('utf8')), '')
+    return read()
   } catch (cause) {
     // The cause would quote the text, which holds tokens.
     throw new Damage(`not grant material: ${cause instanceof SyntaxError ? 'not JSON' : String(cause)}`)

@@ -2,9 +2,8 @@
  * What can still be read of a damaged vault, taken over into the backup that replaced it. The rule: only what verifies
  * with the data key is taken, and nothing is replaced by something older.
  */
-import type { Randomness } from '../broker/ports.ts'
 import { openForReading } from './database.ts'
-import { openGeneration, putGenerations } from './generations.ts'
+import { openGeneration, putGeneration } from './generations.ts'
 import { permissionMac } from './permissions.ts'
 import { accountCodec } from './records.ts'
 import type { DataKey } from './seal.ts'
@@ -12,7 +11,7 @@ import { Store, type AccountRow } from './store.ts'
 import type { GenerationRow } from './tally.ts'
 
 /** Inside the caller's transaction on `store`. Answers how many accounts became newer. Never throws because of `path`. */
-export function salvage(store: Store, key: DataKey, path: string, randomness: Randomness): number {
+export function salvage(store: Store, key: DataKey, path: string): number {
   let db
   try {
     db = openForReading(path, true)
@@ -24,7 +23,7 @@ export function salvage(store: Store, key: DataKey, path: string, randomness: Ra
     const records = new Map(readable<AccountRow>(() => damaged.accounts()).map((row) => [row.id, row.record]))
     const ids = new Set([...records.keys(), ...store.accounts().map(({ id }) => id)])
     let taken = 0
-    for (const id of ids) if (salvageAccount(store, damaged, key, id, records.get(id), randomness)) taken++
+    for (const id of ids) if (salvageAccount(store, damaged, key, id, records.get(id))) taken++
     salvagePermissions(store, damaged, key)
     return taken
   } finally {
@@ -32,14 +31,7 @@ export function salvage(store: Store, key: DataKey, path: string, randomness: Ra
   }
 }
 
-function salvageAccount(
-  store: Store,
-  damaged: Store,
-  key: DataKey,
-  id: string,
-  record: string | undefined,
-  randomness: Randomness,
-): boolean {
+function salvageAccount(store: Store, damaged: Store, key: DataKey, id: string, record: string | undefined): boolean {
   const verified = (rows: readonly GenerationRow[]): readonly GenerationRow[] =>
     rows.filter((row) => openGeneration(key, row) !== null)
   const theirs = verified(readable(() => damaged.generations(id)))
@@ -49,7 +41,7 @@ function salvageAccount(
   if (record !== undefined && isAccount(record)) store.putAccount(id, record)
   // Without its record an account could not be seen; it is not lost, the damaged file is kept.
   else if (store.account(id) === undefined) return false
-  putGenerations(store, key, theirs.toReversed(), randomness)
+  for (const row of theirs.toReversed()) putGeneration(store, key, row)
   return true
 }
 

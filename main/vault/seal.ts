@@ -4,6 +4,7 @@
  * Layout: one format byte, nonce (12), ciphertext, tag (16).
  */
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import type { Randomness } from '../broker/ports.ts'
 import { Damage } from './database.ts'
 
 const FORMAT = 1
@@ -21,10 +22,12 @@ export interface DataKey {
   readonly id: Uint8Array
   readonly sealing: KeyObject
   readonly authentication: KeyObject
+  /** Twelve random bytes, never the same twice. */
+  nonce(): Uint8Array
 }
 
 /** A data key from its 32 bytes, which are overwritten. Derivation: HKDF-SHA-256 (RFC 5869), one label per use. */
-export function dataKey(raw: Uint8Array): DataKey {
+export function dataKey(raw: Uint8Array, randomness: Randomness): DataKey {
   if (raw.length !== KEY_BYTES) throw new Damage('a data key has 32 bytes')
   const derive = (label: string, length: number): Buffer =>
     Buffer.from(hkdfSync('sha256', raw, new Uint8Array(), `valetkey ${label}`, length))
@@ -32,9 +35,24 @@ export function dataKey(raw: Uint8Array): DataKey {
     id: derive('key id', 16),
     sealing: secretKey(derive('sealing', KEY_BYTES)),
     authentication: secretKey(derive('authentication', KEY_BYTES)),
+    nonce: nonces(randomness),
   }
   raw.fill(0)
   return key
+}
+
+/** Nonces from a store of randomness, because asking for twelve bytes costs as much as asking for thousands. */
+function nonces(randomness: Randomness): () => Uint8Array {
+  let pool: Uint8Array = new Uint8Array()
+  let used = 0
+  return () => {
+    if (used + NONCE > pool.length) {
+      pool = randomness.bytes(NONCE * 128)
+      used = 0
+    }
+    used += NONCE
+    return pool.subarray(used - NONCE, used)
+  }
 }
 
 /** Takes the bytes into a KeyObject and overwrites them. */

@@ -111,9 +111,11 @@ export class Store {
   /** Newest first; at most two. */
   generations(accountId: string): readonly GenerationRow[] {
     return this.#all(
-      `SELECT account_id, generation, quarantined, sealed FROM generations WHERE account_id = ? ORDER BY generation DESC`,
+      'SELECT account_id, generation, quarantined, sealed FROM generations WHERE account_id = ?',
       accountId,
-    ).map(generation)
+    )
+      .map(generation)
+      .toSorted((a, b) => b.generation - a.generation)
   }
 
   /** A page of every generation, in the order of account ids, beginning after account `after`; whole accounts only. */
@@ -127,25 +129,18 @@ export class Store {
     ).map(generation)
   }
 
-  /** Takes the place of the last generation but one, which is answered. */
-  putGeneration(row: GenerationRow): GenerationRow | undefined {
-    const place = row.generation % 2
-    const replaced = this.#get(
-      'SELECT account_id, generation, quarantined, sealed FROM generations WHERE account_id = ? AND place = ?',
-      row.account_id,
-      place,
-    )
+  /** Takes the place of the last generation but one. */
+  putGeneration(row: GenerationRow): void {
     this.#run(
       `INSERT INTO generations (account_id, place, generation, quarantined, sealed) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET
         generation = excluded.generation, quarantined = excluded.quarantined, sealed = excluded.sealed`,
       row.account_id,
-      place,
+      placeOf(row),
       row.generation,
       Number(row.quarantined),
       row.sealed,
     )
-    return replaced && generation(replaced)
   }
 
   intents(): readonly Intent[] {
@@ -217,6 +212,9 @@ export class Store {
     this.#statement(sql).run(...values)
   }
 }
+
+/** Even and odd generations take turns. */
+export const placeOf = (row: GenerationRow): number => row.generation % 2
 
 const generation = (row: Row): GenerationRow => ({
   account_id: text(row['account_id']),

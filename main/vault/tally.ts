@@ -32,8 +32,8 @@ export function updateTally(
   return ((sum % MODULUS) + MODULUS) % MODULUS
 }
 
-export function sealTally(key: DataKey, tally: bigint, nonce: Uint8Array): Uint8Array {
-  return seal(key.sealing, Buffer.from(tally.toString(16).padStart(64, '0'), 'hex'), ABOUT, nonce)
+export function sealTally(key: DataKey, tally: bigint): Uint8Array {
+  return seal(key.sealing, Buffer.from(tally.toString(16).padStart(64, '0'), 'hex'), ABOUT, key.nonce())
 }
 
 /** Throws `Damage` when it was altered. */

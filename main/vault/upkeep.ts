@@ -4,8 +4,8 @@
  */
 import type { Cancel } from '../broker/ports.ts'
 import { listBackups, takeBackup } from './backups.ts'
+import { putTally } from './generations.ts'
 import { markSuspect } from './recovery.ts'
-import { sealTally } from './tally.ts'
 import type { VaultFile } from './vault-file.ts'
 import { computeTally, verify, type Verification } from './verification.ts'
 
@@ -106,8 +106,7 @@ export class Upkeep {
     )
     if (this.#file.readOnly !== undefined) return
     this.#file.write((store) => {
-      const nonce = this.#file.options.randomness.bytes(12)
-      store.putTally(sealTally(key, computeTally(store, key), nonce))
+      putTally(store, key, computeTally(store, key))
     })
   }
 

@@ -12,6 +12,7 @@ import type { KeySlotKind } from '../contract/window-api.ts'
 import type { ClosedKey, OpenKey } from './data-key.ts'
 import { asStorageFault, isDamage, transaction } from './database.ts'
 import { findKey, type FoundKey } from './find-key.ts'
+import { putTally } from './generations.ts'
 import { LazyWrites } from './lazy-writes.ts'
 import { settlePermissions } from './permissions.ts'
 import { markSuspect, openFile, replaceByBackup, type DamagedFile, type OpenFile } from './recovery.ts'
@@ -19,7 +20,7 @@ import { salvage } from './salvage.ts'
 import type { DataKey } from './seal.ts'
 import type { KeySlot } from './slots/slot.ts'
 import type { PermissionRow, PermissionTable, Store } from './store.ts'
-import { EMPTY_TALLY, sealTally } from './tally.ts'
+import { EMPTY_TALLY } from './tally.ts'
 
 export interface VaultOptions {
   readonly paths: Pick<HomePaths, 'home' | 'run' | 'vault' | 'backups'>
@@ -111,7 +112,7 @@ export class VaultFile {
     }
   }
 
-  /** Writes, durable when this returns. Throws `StorageFault` when nothing was changed. */
+  /** Writes, durable when this returns. Throws `StorageFault`, or `locked` when the file is damaged: nothing was changed. */
   write<T>(work: (store: Store) => T): T {
     const store = this.#writable()
     try {
@@ -226,17 +227,17 @@ export class VaultFile {
   }
 
   #adopt(store: Store, found: Extract<FoundKey, { kind: 'open' }>, virgin: boolean): void {
-    const { paths, randomness, log } = this.options
+    const { paths, log } = this.options
     const { key, record } = found
     if (record) store.putSlot(record)
     if (found.from?.same) this.say('A key slot of the vault was damaged and has been repaired from a backup.')
     if (virgin) {
       store.putKeyId(key.id)
-      store.putTally(sealTally(key, EMPTY_TALLY, randomness.bytes(12)))
+      putTally(store, key, EMPTY_TALLY)
     }
     const aside = store.header().salvage
     if (aside !== null) {
-      const count = salvage(store, key, join(paths.home, basename(aside)), randomness)
+      const count = salvage(store, key, join(paths.home, basename(aside)))
       store.setSalvage(null)
       if (count > 0) this.say(`${String(count)} of its accounts were newer in the old file and have been taken over.`)
     }
@@ -258,7 +259,7 @@ export class VaultFile {
   }
 
   #writable(): Store {
-    if (this.#file.kind === 'damaged') throw new StorageFault(this.#file.notice, undefined)
+    if (this.#file.kind === 'damaged') throw new BrokerError('locked', this.#file.notice, doctor)
     if (this.#isClosed) throw new StorageFault('The vault is closed.', undefined)
     if (this.#file.readOnly !== undefined) throw new StorageFault(this.#file.readOnly, undefined)
     return this.#file.store

@@ -21,7 +21,7 @@ import type { Finding, KeySlotKind } from '../contract/window-api.ts'
 import { listBackups, searchBackups } from './backups.ts'
 import { isDamage } from './database.ts'
 import { findings } from './findings.ts'
-import { offered, openGeneration, putGenerations, removeGenerations, sealGeneration } from './generations.ts'
+import { offered, openGeneration, putGeneration, removeGenerations, sealGeneration } from './generations.ts'
 import { prepareHome } from './home.ts'
 import { permissionMac } from './permissions.ts'
 import { accountCodec, clientCodec, grantCodec, type Codec } from './records.ts'
@@ -112,13 +112,13 @@ export class SqliteVault implements Vault {
 
   async link(record: AccountRecord, material: GrantMaterial): Promise<StoredGrant> {
     const key = this.#file.key()
-    const { randomness } = this.#file.options
     const text = accountCodec.encode(record)
     const generation = this.#file.write((store) => {
-      const next = (store.generations(record.id)[0]?.generation ?? 0) + 1
-      const row = sealGeneration(key, record.id, next, material, randomness)
+      const stored = store.generations(record.id)
+      const next = (stored[0]?.generation ?? 0) + 1
+      const row = sealGeneration(key, record.id, next, material)
       store.putAccount(record.id, text)
-      putGenerations(store, key, [row], randomness)
+      putGeneration(store, key, row, stored)
       store.endIntent(record.id)
       store.setBackupDue(true)
       return next
@@ -131,7 +131,7 @@ export class SqliteVault implements Vault {
   async unlink(account_id: string): Promise<void> {
     const key = this.#file.key()
     this.#file.write((store) => {
-      removeGenerations(store, key, account_id, this.#file.options.randomness)
+      removeGenerations(store, key, account_id)
       store.setBackupDue(true)
     })
     this.#upkeep.changed()
@@ -140,13 +140,13 @@ export class SqliteVault implements Vault {
   async grant(account_id: string): Promise<StoredGrant | null> {
     const key = this.#file.key()
     const rows = this.#readableRows(account_id)
-    for (const row of rows ?? []) {
-      const material = openGeneration(key, row)
-      if (material) {
-        if (row !== rows?.[0]) this.#fellBack(account_id, 'the one before it is used')
-        return offered(row, material)
-      }
-      this.#unreadable.add(passedOver(account_id, row.generation))
+    const opened = (rows ?? []).map((row) => ({ row, material: openGeneration(key, row) }))
+    for (const { row, material } of opened) if (!material) this.#unreadable.add(passedOver(account_id, row.generation))
+    for (const { row, material } of opened) {
+      if (!material) continue
+      // One that cannot be read may have been the newest, whatever its number says now.
+      if (opened.some((other) => !other.material)) this.#fellBack(account_id, 'the one before it is used')
+      return offered(row, material)
     }
     return rows?.length === 0 && !this.#isKnown(account_id) ? null : this.#fromBackup(account_id)
   }
@@ -165,23 +165,27 @@ export class SqliteVault implements Vault {
     options: Laziness = {},
   ): Promise<StoredGrant> {
     const key = this.#file.key()
-    const { randomness } = this.#file.options
-    const inForce = this.#rows(account_id).find((row) => !this.#unreadable.has(passedOver(account_id, row.generation)))
-    if (inForce?.generation !== generation) throw new GenerationConflict()
-    const row = sealGeneration(key, account_id, generation + 1, material, randomness)
-    const put = (store: Store): void => {
-      putGenerations(store, key, [row], randomness)
-      store.endIntent(account_id)
+    const next = (stored: readonly GenerationRow[]): GenerationRow => {
+      const inForce = stored.find((row) => !this.#unreadable.has(passedOver(account_id, row.generation)))
+      if (inForce?.generation !== generation) throw new GenerationConflict()
+      return sealGeneration(key, account_id, generation + 1, material)
     }
     if (options.lazy) {
+      const row = next(this.#rows(account_id))
       this.#file.writeSoon((lazy, store) => {
         lazy.addGeneration(row, () => {
-          put(store)
+          putGeneration(store, key, row)
+          store.endIntent(account_id)
         })
       })
-    } else this.#file.write(put)
-    this.#unreadable.delete(passedOver(account_id, row.generation))
-    return { generation: row.generation, material }
+    } else
+      this.#file.write((store) => {
+        const stored = store.generations(account_id)
+        putGeneration(store, key, next(stored), stored)
+        store.endIntent(account_id)
+      })
+    this.#unreadable.delete(passedOver(account_id, generation + 1))
+    return { generation: generation + 1, material }
   }
 
   async endRefresh(account_id: string): Promise<void> {
@@ -200,7 +204,7 @@ export class SqliteVault implements Vault {
     const text = accountCodec.encode(record)
     this.#file.write((store) => {
       const row = store.generations(record.id).find((other) => other.generation === generation)
-      if (row) putGenerations(store, key, [{ ...row, quarantined: true }], this.#file.options.randomness)
+      if (row) putGeneration(store, key, { ...row, quarantined: true })
       store.putAccount(record.id, text)
       store.endIntent(record.id)
     })
@@ -244,6 +248,7 @@ export class SqliteVault implements Vault {
       notices: this.#file.notices,
       locked: this.#file.locked,
       protection: this.protection(),
+      keyring: await this.#hasKeyring(),
       found,
       newest_backup: backups[0]?.taken_at,
       backups: backups.length,
@@ -256,6 +261,13 @@ export class SqliteVault implements Vault {
   /** Reads the vault through and takes a backup if one is due, as it does by itself from time to time. Never rejects. */
   tend(): Promise<void> {
     return this.#upkeep.run()
+  }
+
+  /** Asked only where the answer makes a difference: it takes a process. */
+  async #hasKeyring(): Promise<boolean> {
+    if (this.protection() !== 'key-file') return false
+    const slot = this.#file.options.slots.find(({ kind }) => kind === 'os-keyring')
+    return (await slot?.available()) ?? false
   }
 
   /** Newest first: what waits to be written, then what is written. */
@@ -281,7 +293,7 @@ export class SqliteVault implements Vault {
   /** No generation can be read although there should be one: the newest one a backup still has. */
   #fromBackup(accountId: string): StoredGrant | null {
     const key = this.#file.key()
-    const { paths, randomness } = this.#file.options
+    const { paths } = this.#file.options
     const found = searchBackups(paths.backups, (store) => {
       const row = store.generations(accountId).find((candidate) => openGeneration(key, candidate) !== null)
       const material = row && openGeneration(key, row)
@@ -295,7 +307,7 @@ export class SqliteVault implements Vault {
     this.#unreadable.delete(passedOver(accountId, found.row.generation))
     try {
       this.#file.write((store) => {
-        putGenerations(store, key, [found.row], randomness)
+        putGeneration(store, key, found.row)
       })
     } catch (thrown) {
       // It can be offered all the same; a refresh will say that it cannot be stored.

@@ -237,7 +237,7 @@ describe('P9: a process that is killed while it refreshes', () => {
       vault.close()
     }
     expect(generation).toBeGreaterThan(24)
-  })
+  }, 180_000)
 })
 
 describe('R1: what is on the disk', () => {

@@ -13,6 +13,8 @@ export interface SlotContext {
   readonly passphrase: Secret | undefined
   /** Milliseconds the slot may take: few at the start, many when the person asked and may have to answer a prompt. */
   readonly patience: number
+  /** When unwrapping: hands over the data key wrapped afresh, where what keeps the key asks for that. */
+  readonly renew?: (wrapped: Uint8Array) => void
 }
 
 export interface KeySlot {

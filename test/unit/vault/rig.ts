@@ -70,7 +70,7 @@ export function contents(folder: string): ReadonlyMap<string, string> {
 }
 
 /** Waits until `condition`, asking every few milliseconds; fails after `seconds`. */
-export async function until(what: string, condition: () => boolean, seconds = 15): Promise<void> {
+export async function until(what: string, condition: () => boolean, seconds = 25): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`Waited ${String(seconds)} s in vain for: ${what}`)

@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../main/broker/secret.ts'
+import { systemRandomness } from '../../../main/daemon/clock.ts'
 import { Damage } from '../../../main/vault/database.ts'
 import { decodeMaterial, encodeMaterial } from '../../../main/vault/material.ts'
 import { dataKey, KEY_BYTES, seal, unseal } from '../../../main/vault/seal.ts'
 import { EMPTY_TALLY, sealTally, unsealTally, updateTally, type GenerationRow } from '../../../main/vault/tally.ts'
 import { material } from './material.ts'
 
-const key = dataKey(randomBytes(KEY_BYTES))
+const key = dataKey(randomBytes(KEY_BYTES), systemRandomness)
 const about = ['a', 'grant material', 1]
 
 describe('a sealed record', () => {
@@ -31,7 +32,7 @@ describe('a sealed record', () => {
       ['a', 'grant material', '1'],
     ])
       expect(() => unseal(key.sealing, sealed, other)).toThrow(Damage)
-    expect(() => unseal(dataKey(randomBytes(KEY_BYTES)).sealing, sealed, about)).toThrow(Damage)
+    expect(() => unseal(dataKey(randomBytes(KEY_BYTES), systemRandomness).sealing, sealed, about)).toThrow(Damage)
   })
 
   it('does not open with any bit changed, or any byte missing', () => {
@@ -49,12 +50,18 @@ describe('a sealed record', () => {
 describe('a data key', () => {
   it('overwrites the bytes it was made of', () => {
     const raw = randomBytes(KEY_BYTES)
-    dataKey(raw)
+    dataKey(raw, systemRandomness)
     expect(raw.every((byte) => byte === 0)).toBe(true)
   })
 
+  it('gives each nonce once', () => {
+    const nonces = Array.from({ length: 1000 }, () => Buffer.from(key.nonce()).toString('hex'))
+    expect(new Set(nonces).size).toBe(1000)
+    expect(nonces.every((nonce) => nonce.length === 24)).toBe(true)
+  })
+
   it('is refused in any other length', () => {
-    expect(() => dataKey(randomBytes(16))).toThrow(Damage)
+    expect(() => dataKey(randomBytes(16), systemRandomness)).toThrow(Damage)
   })
 })
 
@@ -135,8 +142,8 @@ describe('the tally', () => {
   })
 
   it('is sealed', () => {
-    const sealed = sealTally(key, 123n, randomBytes(12))
+    const sealed = sealTally(key, 123n)
     expect(unsealTally(key, sealed)).toBe(123n)
-    expect(() => unsealTally(dataKey(randomBytes(KEY_BYTES)), sealed)).toThrow(Damage)
+    expect(() => unsealTally(dataKey(randomBytes(KEY_BYTES), systemRandomness), sealed)).toThrow(Damage)
   })
 })

@@ -7,6 +7,7 @@ import { Secret } from '../../../main/broker/secret.ts'
 import { systemClock } from '../../../main/daemon/clock.ts'
 import { keyFileSlot } from '../../../main/vault/slots/key-file.ts'
 import { passphraseSlot } from '../../../main/vault/slots/passphrase.ts'
+import type { KeySlot } from '../../../main/vault/slots/slot.ts'
 import { ManualClock } from '../../fakes/broker-ports.ts'
 import { account, material, offer } from './material.ts'
 import { contents, createHome, QUICK_SCRYPT, temporaryFolder } from './rig.ts'
@@ -87,6 +88,26 @@ describe('a vault with a passphrase', () => {
     expect(second.state()).toBe('locked')
     await second.unlock(new Secret('correct horse'))
     expect(await offer(second, 'a')).toEqual({ generation: 1, refresh: 'rt-1' })
+  })
+})
+
+describe('a slot that wraps its key afresh', () => {
+  it('is recorded with what it made', async () => {
+    const home = createHome()
+    const inner = keyFileSlot(home.keyFile)
+    const asked: string[] = []
+    const turning: KeySlot = {
+      ...inner,
+      async unwrap(wrapped, given) {
+        asked.push(Buffer.from(wrapped).toString('hex'))
+        const opened = await inner.unwrap(wrapped, given)
+        given.renew?.(await inner.wrap(opened, given))
+        return opened
+      },
+    }
+    for (const _start of [1, 2, 3]) (await home.open({ slots: [turning] })).close()
+    expect(new Set(asked).size).toBe(2)
+    expect((await home.open()).state()).toBe('unlocked')
   })
 })
 
