@@ -15,6 +15,10 @@ const OPEN_FOR: Readonly<Record<RequestKind, number>> = { pair: 120_000, access:
 const REMEMBERED_FOR = 600_000
 const OPEN_PER_CLIENT = 3
 const OPEN_IN_ALL = 32
+/** Milliseconds: the longest a refused client waits, the same for all who want to be paired, and when a no is forgotten. */
+const LONGEST_WAIT = 3_600_000
+const LONGEST_WAIT_TO_PAIR = 60_000
+const FORGIVEN_AFTER = 600_000
 /** Wrong codes typed before the question counts as denied. */
 const TRIES = 3
 
@@ -53,6 +57,8 @@ interface Pending {
   waiting: number
   /** Stays open although nobody waits: the asker was told to come back. */
   kept: boolean
+  /** The person has said yes, and what that brings is being written down: nothing else ends the question now. */
+  deciding: boolean
   wrongCodes: number
 }
 
@@ -112,9 +118,11 @@ export class Approvals {
     const refused = this.#refusals.get(asker)
     const wait = refused ? refused.until - this.#clock.monotonic() : 0
     if (wait > 0)
-      throw new BrokerError('access_denied', 'The person has said no; ask again later.', {
-        retry_after: Math.ceil(wait / 1000),
-      })
+      throw new BrokerError(
+        'access_denied',
+        `The person has said no${asker === UNPAIRED ? ' to a program that wanted to be paired' : ''}; ask again in ${String(Math.ceil(wait / 1000))} s.`,
+        { retry_after: Math.ceil(wait / 1000) },
+      )
     const mine = open.filter((pending) => askerOf(pending.question) === asker).length
     // Pairing needs the person to compare a code, so one at a time for everybody who is not yet known.
     if (mine >= (question.kind === 'pair' ? 1 : OPEN_PER_CLIENT) || open.length >= OPEN_IN_ALL)
@@ -145,6 +153,7 @@ export class Approvals {
       state: 'pending',
       waiting: 0,
       kept: false,
+      deciding: false,
       wrongCodes: 0,
     }
     this.#pending.set(pending.id, pending)
@@ -154,22 +163,30 @@ export class Approvals {
   /**
    * The person says yes. On a `terminal` the code has to be typed, because that is the only proof that the person looks
    * at the program that asks. Nothing is decided until the answer is called, so that what the approval brings can be made
-   * durable in between. Throws `not_found`, `invalid_request` (code missing), `access_denied` (wrong code).
+   * durable in between; `abandon` puts the question back when that fails. Throws `not_found`, `invalid_request` (code missing), `access_denied` (wrong code).
    */
-  prepare(id: string, approval: Approval, surface: Surface): () => AccessRequest {
+  prepare(id: string, approval: Approval, surface: Surface): { settle(): AccessRequest; abandon(): void } {
     const pending = this.#find(id)
     if (surface === 'terminal') this.#checkCode(pending, approval.code)
     if (approval.right === 'read' && pending.question.right === 'use' && pending.question.kind === 'access')
       throw new BrokerError('invalid_request', 'The program asked only to use the account; reading was not asked for.')
-    return () => {
-      this.#refusals.delete(askerOf(pending.question))
-      this.#end(pending, {
-        kind: 'approved',
-        for: approval.for,
-        right: approval.right ?? pending.question.right,
-        ...(approval.account_id !== undefined && { account_id: approval.account_id }),
-      })
-      return viewRequest(pending, surface)
+    pending.deciding = true
+    return {
+      settle: () => {
+        pending.deciding = false
+        this.#refusals.delete(askerOf(pending.question))
+        this.#end(pending, {
+          kind: 'approved',
+          for: approval.for,
+          right: approval.right ?? pending.question.right,
+          ...(approval.account_id !== undefined && { account_id: approval.account_id }),
+        })
+        return viewRequest(pending, surface)
+      },
+      abandon: () => {
+        pending.deciding = false
+        if (pending.expiresAt <= this.#clock.now()) this.#end(pending, { kind: 'expired' })
+      },
     }
   }
 
@@ -202,9 +219,16 @@ export class Approvals {
     return this.#pending.get(id)?.question
   }
 
+  /** The client is no more, and so is whatever it asked. */
+  withdraw(clientId: string): void {
+    for (const pending of [...this.#pending.values()])
+      if (pending.question.client.id === clientId) this.#end(pending, { kind: 'expired' })
+  }
+
   #find(id: string): Pending {
     const pending = this.#pending.get(id)
-    if (pending) return pending
+    if (pending?.deciding === false) return pending
+    if (pending) throw new BrokerError('not_found', 'That question is just being answered.')
     const ended = this.#ended.get(id)
     throw new BrokerError(
       'not_found',
@@ -231,14 +255,18 @@ export class Approvals {
 
   #refuse(pending: Pending): void {
     const asker = askerOf(pending.question)
-    const count = (this.#refusals.get(asker)?.count ?? 0) + 1
-    // 5 s, 10 s, 20 s ... at most an hour: long enough to stop nagging, short enough to mend a slip.
-    this.#refusals.set(asker, { count, until: this.#clock.monotonic() + Math.min(5000 * 2 ** (count - 1), 3_600_000) })
+    const now = this.#clock.monotonic()
+    const before = this.#refusals.get(asker)
+    const count = before && now - before.until < FORGIVEN_AFTER ? before.count + 1 : 1
+    // 5 s, 10 s, 20 s ...: long enough to stop nagging, short enough to mend a slip. Everybody who is not yet paired
+    // shares one wait, so that one is kept short: a nuisance must not keep the others out.
+    const longest = asker === UNPAIRED ? LONGEST_WAIT_TO_PAIR : LONGEST_WAIT
+    this.#refusals.set(asker, { count, until: now + Math.min(5000 * 2 ** (count - 1), longest) })
     this.#end(pending, { kind: 'denied' })
   }
 
   #end(pending: Pending, decision: Decision): void {
-    if (pending.state !== 'pending') return
+    if (pending.state !== 'pending' || pending.deciding) return
     pending.state = decision.kind
     pending.stopTimer()
     this.#pending.delete(pending.id)
@@ -250,7 +278,8 @@ export class Approvals {
   }
 }
 
-const askerOf = (question: Question): string => question.client.id ?? 'unpaired'
+const UNPAIRED = ''
+const askerOf = (question: Question): string => question.client.id ?? UNPAIRED
 
 const keyOf = (question: Question): string =>
   JSON.stringify([question.kind, askerOf(question), question.account?.id ?? '', question.scope, question.right])

@@ -13,18 +13,27 @@ import type {
 } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { recorded } from './activity.ts'
-import { askForConsent, chooseAccount, giveBack, known, liveGrants, permitted, type Permit } from './consent.ts'
+import { Budget } from './budget.ts'
+import {
+  askForConsent,
+  chooseAccount,
+  giveBack,
+  known,
+  liveGrants,
+  permitted,
+  requireStill,
+  type Permit,
+} from './consent.ts'
 import { candidate, Desk } from './desk.ts'
 import type { AskingDoor, DecidingDoor, Line } from './doors.ts'
 import { scopeBeyond, scopeSet } from './grants.ts'
 import { hashToken } from './ids.ts'
-import { Invalidations } from './invalidations.ts'
 import { adoptCommandLine, pair } from './pairing.ts'
 import { patience } from './patience.ts'
 import { createDecidingDoor, planAgain, type About } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import type { Secret } from './secret.ts'
-import type { Fresh } from './tokens.ts'
+import type { Fresh } from './refresher.ts'
 import type { Want } from './variants.ts'
 
 /** Seconds a caller waits for the person and the provider who does not say. */
@@ -37,7 +46,8 @@ export class Broker {
   readonly deciding: DecidingDoor
   readonly #desk: Desk
   readonly #ports: Ports
-  readonly #invalidations: Invalidations
+  readonly #invalidations: Budget
+  readonly #forced: Budget
   readonly #lastTab = new Map<string, number>()
   readonly #answers = new WeakMap<AccessToken, { now: number; record: AccountRecord; answer: TokenAnswer }>()
 
@@ -45,7 +55,16 @@ export class Broker {
     const listeners = new Set<() => void>()
     this.#ports = ports
     this.#desk = new Desk(ports, oncePerTurn(ports, listeners))
-    this.#invalidations = new Invalidations(ports.clock)
+    this.#invalidations = new Budget(ports.clock, {
+      burst: 5,
+      every: 10,
+      refusal: 'Several fresh tokens of this account were reported as refused; the fault is not their age.',
+    })
+    this.#forced = new Budget(ports.clock, {
+      burst: 2000,
+      every: 0.2,
+      refusal: 'This program forces a refresh again and again; the tokens it gets are fresh.',
+    })
     this.deciding = createDecidingDoor(this.#desk, about, (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -96,10 +115,16 @@ export class Broker {
     const permit =
       permitted(this.#desk, client, choices, request) ??
       (await askForConsent(this.#desk, client, choices, request, line, deadline))
-    const fresh = await this.#fresh(permit, request, deadline)
+    const fresh = await this.#fresh(client, permit, request, deadline)
     switch (fresh.kind) {
       case 'token':
-        requireCovered(permit, fresh.access)
+        try {
+          requireStill(this.#desk, client, permit)
+          requireCovered(permit, fresh.access)
+        } catch (thrown) {
+          giveBack(this.#desk, permit)
+          throw thrown
+        }
         for (const grant of permit.claimed) await this.#ports.vault.removeGrant(grant.id)
         this.#desk.touch(client, permit.record.id)
         return this.#answer(permit.record, fresh.access, fresh.grant.material.connection)
@@ -111,7 +136,7 @@ export class Broker {
   }
 
   /** A token fresh enough: from memory, by a refresh, or by a sign-in. */
-  async #fresh(permit: Permit, request: TokenRequest, deadline: number): Promise<Fresh> {
+  async #fresh(client: ClientRecord, permit: Permit, request: TokenRequest, deadline: number): Promise<Fresh> {
     const { record, scope } = permit
     const variant: TokenVariant = {
       ...(scope !== undefined && { scope }),
@@ -127,6 +152,7 @@ export class Broker {
     const ready = this.#desk.tokens.cached(record.id, want)
     if (ready) return { kind: 'token', ...ready }
     try {
+      if (want.force_refresh) this.#forced.spend(`${client.id}\n${record.id}`)
       const fresh = await this.#desk.tokens.fresh(record.id, want)
       const needsPerson = fresh.kind === 'sign-in-needed' && (request.interaction ?? 'prompt') === 'prompt'
       const answer = needsPerson ? await this.#signInAgain(record, want, fresh, deadline) : fresh
@@ -164,7 +190,7 @@ export class Broker {
 
   /** The same frozen answer for everybody within a second, so that whoever sends it need not write it out again. */
   #answer(record: AccountRecord, access: AccessToken, connection: Connection): TokenAnswer {
-    const now = Math.floor(this.#ports.clock.now() / 1000)
+    const now = Math.floor(this.#desk.tokens.now(access))
     const last = this.#answers.get(access)
     if (last?.now === now && last.record === record) return last.answer
     const token = access.value.reveal()
@@ -230,13 +256,15 @@ export class Broker {
     await this.#desk.load()
     const accounts = known(this.#desk, client, this.#desk.accounts.all()).length
     const requests = this.#desk.approvals.countOf(client.id)
-    return { version, locked: this.#ports.vault.state() === 'locked', counts: { accounts, requests } }
+    return { version, locked: this.#desk.state() === 'locked', counts: { accounts, requests } }
   }
 }
 
 /** A provider that cannot narrow gives more than was allowed, and more than was allowed is not handed on (R6). */
 function requireCovered({ record, covers }: Permit, access: AccessToken): void {
-  const beyond = covers ? scopeBeyond(access.scope, covers) : ''
+  if (!covers) return
+  // A token that nobody says the scope of may be good for anything.
+  const beyond = access.scope === '' ? 'whatever the account may' : scopeBeyond(access.scope, covers)
   if (beyond === '') return
   throw new BrokerError(
     'invalid_scope',

@@ -7,7 +7,7 @@ import { BrokerError } from '../contract/errors.ts'
 import type { Grant } from '../contract/model.ts'
 import { candidate, type Desk } from './desk.ts'
 import type { Line } from './doors.ts'
-import { isLive, may, scopeBeyond, scopeSet } from './grants.ts'
+import { isLive, may, scopeBeyond, scopeSet, type Answer } from './grants.ts'
 import { patience } from './patience.ts'
 import type { AccountRecord, ClientRecord } from './ports.ts'
 
@@ -19,6 +19,8 @@ export interface Permit {
   readonly covers: ReadonlySet<string> | undefined
   /** Consents for one use that this use has claimed: gone when it succeeds, given back when it does not. */
   readonly claimed: readonly Grant[]
+  /** The "just once" that another asker of the same question has claimed, and that answered this one too. */
+  readonly shared?: Grant
 }
 
 /** The live consents of a client for an account. */
@@ -64,9 +66,9 @@ export function permitted(
   if (!record || choices.length > 1) return undefined
   const scope = wantedScope(request)
   const beyond = scope === undefined || record.scope === '' ? '' : scopeBeyond(scope, scopeSet(record.scope))
-  if (beyond !== '') throw beyondAccount(desk, client, record, beyond)
-  const wish = { scope, right: 'read', account_scope: record.scope } as const
-  const answer = may(desk.grants.of(client.id, record.id), wish, desk.seconds())
+  // To a client without consent the account's scope is none of its business: it asks, like anybody.
+  if (beyond !== '' && liveGrants(desk, client, record).length > 0) throw beyondAccount(record, beyond)
+  const answer = judge(desk, client, record, request)
   if (answer.kind === 'ask') return undefined
   // Claimed before anything is awaited, so that two requests at once cannot both spend it.
   for (const grant of answer.spends) desk.grants.delete(grant.id)
@@ -78,10 +80,20 @@ export function giveBack(desk: Desk, permit: Permit): void {
   for (const grant of permit.claimed) desk.grants.put(grant)
 }
 
-function beyondAccount(desk: Desk, client: ClientRecord, record: AccountRecord, beyond: string): BrokerError {
-  // To a client without consent the account's scope is none of its business.
-  if (liveGrants(desk, client, record).length === 0)
-    return new BrokerError('consent_required', 'The person has not allowed this yet, and the scope may not be there.')
+/**
+ * Is what was allowed before the waiting still allowed after it? The person may have paused, locked, revoked or unlinked
+ * meanwhile. Throws what the caller has to be told.
+ */
+export function requireStill(desk: Desk, client: ClientRecord, { record, scope, claimed, shared }: Permit): void {
+  desk.requireGiving()
+  if (!desk.clients.has(client.id)) throw new BrokerError('invalid_client', 'This program is no longer paired.')
+  if (!desk.accounts.get(record.id)) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
+  const grants = [...desk.grants.of(client.id, record.id), ...claimed, ...(shared ? [shared] : [])]
+  if (may(grants, { scope, right: 'read', account_scope: record.scope }, desk.seconds()).kind === 'ask')
+    throw new BrokerError('consent_required', 'The person has taken the consent back.')
+}
+
+function beyondAccount(record: AccountRecord, beyond: string): BrokerError {
   return new BrokerError('invalid_scope', `${record.label} was not granted: ${beyond}`, {
     resolve: { command: `valetkey link ${record.provider} --account ${record.id} --scope "${record.scope} ${beyond}"` },
   })
@@ -106,11 +118,12 @@ export async function askForConsent(
       'The person has not allowed this yet; ask with interaction notify or prompt.',
     )
   const single = choices.length === 1 ? choices[0] : undefined
+  const asked = scopeToAsk(desk, client, single, request)
   const ticket = desk.approvals.ask({
     kind: 'access',
     client: { id: client.id, name: client.name, kind: client.kind },
     ...(single && { account: accountOf(single) }),
-    scope: scopeToAsk(desk, client, single, request),
+    scope: asked,
     right: 'read',
     ...(request.reason !== undefined && { reason: request.reason }),
   })
@@ -137,13 +150,44 @@ export async function askForConsent(
   if (decision.kind === 'denied') throw new BrokerError('access_denied', 'The person said no.', { request_id })
   const record = single ?? desk.accounts.get(decision.account_id ?? '')
   if (!record) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
+  if (!desk.clients.has(client.id)) throw new BrokerError('invalid_client', 'This program is no longer paired.')
   if (decision.right !== 'read')
     throw new BrokerError('access_denied', 'The person allowed using the account, not reading its token.', {
       request_id,
     })
+  const permit = permitted(desk, client, [record], request)
+  if (permit) return permit
   // A "just once" answered all who asked the same question together; the first of them claimed the stored consent.
-  const covers = request.scope === undefined ? undefined : scopeSet(request.scope)
-  return permitted(desk, client, [record], request) ?? { record, scope: request.scope, covers, claimed: [] }
+  const shared = decision.for === 'once' ? sharedConsent(desk, client, record, asked) : undefined
+  const answer = shared && judge(desk, client, record, request, [shared])
+  if (!shared || answer?.kind !== 'allow')
+    throw new BrokerError('access_denied', 'What the person allowed was taken back meanwhile.', { request_id })
+  return { record, scope: answer.scope, covers: answer.covers, claimed: [], shared }
+}
+
+/** The consent the question brought, as it stood before it was claimed; it is nowhere stored and ends with this call. */
+function sharedConsent(desk: Desk, client: ClientRecord, record: AccountRecord, asked: string): Grant {
+  return {
+    id: '',
+    client_id: client.id,
+    account_id: record.id,
+    scope: asked === '' ? record.scope : asked,
+    right: 'read',
+    granted_at: desk.seconds(),
+    until: desk.seconds() + 600,
+  }
+}
+
+/** What the live consents, and `more` beside them, say to this request. */
+function judge(
+  desk: Desk,
+  client: ClientRecord,
+  record: AccountRecord,
+  request: TokenRequest,
+  more: readonly Grant[] = [],
+): Answer {
+  const wish = { scope: wantedScope(request), right: 'read', account_scope: record.scope } as const
+  return may([...desk.grants.of(client.id, record.id), ...more], wish, desk.seconds())
 }
 
 /** Only what is new, where it is clear which account is meant. */

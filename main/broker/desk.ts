@@ -2,13 +2,14 @@
  * What both doors work on: the accounts, clients and consents in memory, beside the machinery for tokens, questions and
  * sign-ins. The rule: memory follows the vault, never the other way: a change is made durable first and then seen.
  */
-import type { Account, AccessRequest, ActivityEntry, Grant } from '../contract/model.ts'
+import type { Account, AccessRequest, ActivityEntry, Grant, VaultState } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { AccountIndex, distinctLabel, viewAccount } from './accounts.ts'
 import { Approvals } from './approvals.ts'
 import { GrantIndex, isLive } from './grants.ts'
 import { randomId, tokenId } from './ids.ts'
 import type { AccessToken, AccountRecord, ClientRecord, Ports, SignInOutcome } from './ports.ts'
+import type { Secret } from './secret.ts'
 import { SignIns } from './sign-ins.ts'
 import { secondsOf, Tokens } from './tokens.ts'
 
@@ -33,6 +34,8 @@ export class Desk {
   readonly #tokenIds = new WeakMap<AccessToken, string>()
   readonly #usageWritten = new Map<string, number>()
   #loaded: Promise<void> | undefined
+  #isLoaded = false
+  #locking: Promise<void> | undefined
 
   constructor(ports: Ports, changed: () => void) {
     this.ports = ports
@@ -69,16 +72,31 @@ export class Desk {
     for (const grant of grants) this.grants.put(grant)
   }
 
+  /** Everything again, now that the vault can tell what is its own. */
+  async reopen(): Promise<void> {
+    await this.open()
+    for (const record of this.accounts.all()) this.accounts.delete(record.id)
+    this.#loaded = undefined
+    await this.load()
+  }
+
   /** The account list, read once and not before somebody needs it: a thousand accounts should not delay the start. */
   load(): Promise<void> {
-    this.#loaded ??= this.ports.vault.accounts().then((records) => {
-      for (const record of records) if (!this.accounts.get(record.id)) this.accounts.put(record)
-    })
+    this.#loaded ??= this.ports.vault.accounts().then(
+      (records) => {
+        for (const record of records) if (!this.accounts.get(record.id)) this.accounts.put(record)
+        this.#isLoaded = true
+      },
+      (thrown: unknown) => {
+        this.#loaded = undefined
+        throw thrown
+      },
+    )
     return this.#loaded
   }
 
   get isLoaded(): boolean {
-    return this.accounts.size > 0
+    return this.#isLoaded
   }
 
   seconds(): number {
@@ -103,9 +121,33 @@ export class Desk {
       )
   }
 
+  /**
+   * Locked for everybody from this moment; the key itself goes when the refreshes under way have been written down, because
+   * a refresh token that just replaced another would be lost without it. Resolves then.
+   */
+  lock(): Promise<void> {
+    this.#locking ??= this.tokens.rest().then(() => {
+      this.ports.vault.lock()
+      this.#locking = undefined
+      this.changed()
+    })
+    return this.#locking
+  }
+
+  async unlock(passphrase: Secret | undefined): Promise<void> {
+    await this.#locking
+    await this.ports.vault.unlock(passphrase)
+    this.tokens.wake()
+  }
+
+  /** The vault's state as everybody has to take it. */
+  state(): VaultState {
+    return this.#locking ? 'locked' : this.ports.vault.state()
+  }
+
   /** Throws `locked` with what to do. */
   requireUnlocked(): void {
-    const state = this.ports.vault.state()
+    const state = this.state()
     if (state === 'unlocked' || state === 'read-only') return
     if (state === 'damaged')
       throw new BrokerError('locked', this.ports.vault.notice() ?? 'The vault is damaged.', {
@@ -131,7 +173,7 @@ export class Desk {
 
   view(record: AccountRecord): Account {
     const { tokens } = this
-    const locked = this.ports.vault.state() === 'locked'
+    const locked = this.state() === 'locked'
     return viewAccount(record, {
       locked,
       signing_in: this.signIns.isSigningIn(record.id),
@@ -157,16 +199,22 @@ export class Desk {
     this.clientsByHash.set(client.token_hash, client)
   }
 
+  /** Out at once, whatever the disk says; a disk that will not note it is said to the person (the throw). */
   async dropClient(client: ClientRecord): Promise<void> {
-    await this.ports.vault.removeClient(client.id)
     this.clients.delete(client.id)
     this.clientsByHash.delete(client.token_hash)
-    for (const grant of this.grants.all()) if (grant.client_id === client.id) await this.dropGrant(grant)
+    for (const key of this.#usageWritten.keys()) if (key.startsWith(`${client.id}\n`)) this.#usageWritten.delete(key)
+    this.approvals.withdraw(client.id)
+    const grants = this.grants.all().filter((grant) => grant.client_id === client.id)
+    for (const grant of grants) this.grants.delete(grant.id)
+    await this.ports.vault.removeClient(client.id)
+    for (const grant of grants) await this.ports.vault.removeGrant(grant.id)
   }
 
+  /** As `dropClient`. */
   async dropGrant(grant: Grant): Promise<void> {
-    await this.ports.vault.removeGrant(grant.id)
     this.grants.delete(grant.id)
+    await this.ports.vault.removeGrant(grant.id)
   }
 
   async giveGrant(given: Omit<Grant, 'id' | 'granted_at'>): Promise<Grant> {
@@ -182,13 +230,16 @@ export class Desk {
   /** A client took a token of an account: remembered in memory now, on disk about once a minute. */
   touch(client: ClientRecord, accountId: string): void {
     const now = this.ports.clock.now()
-    const last = this.#usageWritten.get(accountId)
+    const key = `${client.id}\n${accountId}`
+    const last = this.#usageWritten.get(key)
     if (last !== undefined && now - last < USAGE_EVERY && now >= last) return
-    this.#usageWritten.set(accountId, now)
+    const current = this.clients.get(client.id)
+    if (!current) return
+    this.#usageWritten.set(key, now)
     const at = Math.floor(now / 1000)
     const record = this.accounts.get(accountId)
-    const used: ClientRecord = { ...client, last_used_at: at }
-    if (this.clients.has(client.id)) this.keepClient(used)
+    const used: ClientRecord = { ...current, last_used_at: at }
+    this.keepClient(used)
     if (record) this.accounts.put({ ...record, last_used_at: at })
     const ignore = (): undefined => undefined
     if (this.ports.vault.state() !== 'unlocked') return
@@ -210,10 +261,14 @@ export class Desk {
     const { identity, material } = outcome
     await this.load()
     const asked = accountId === undefined ? undefined : this.accounts.get(accountId)
-    if (asked?.subject !== undefined && identity.subject !== undefined && asked.subject !== identity.subject)
+    const another =
+      asked &&
+      ((asked.subject !== undefined && asked.subject !== identity.subject) ||
+        (asked.issuer !== undefined && asked.issuer !== identity.issuer))
+    if (another)
       throw new BrokerError(
         'access_denied',
-        `You signed in as ${identity.label ?? identity.subject}, but this account is ${asked.label}. Nothing was changed.`,
+        `You signed in as ${identity.label ?? identity.subject ?? 'somebody the provider does not name'}, but this account is ${asked.label}. Nothing was changed.`,
         { resolve: { command: `valetkey link ${provider}` } },
       )
     const same =

@@ -56,13 +56,14 @@ export function may(grants: readonly Grant[], wish: Wish, now: number): Answer {
   const held = new Set(fitting.flatMap((grant) => [...scopeSet(grant.scope)]))
   const missing = scopeBeyond(wish.scope ?? '', held)
   if (missing !== '') return { kind: 'ask', scope: missing }
-  const covers = scopeBeyond(wish.account_scope, held) === '' ? undefined : held
-  return { kind: 'allow', scope: narrower(wish.scope ?? [...held].join(' '), wish.account_scope), covers, spends }
+  return { kind: 'allow', scope: narrower(wish.scope ?? [...held].join(' '), wish.account_scope), covers: held, spends }
 }
 
 /** `scope` when it is less than the account's, `undefined` when it is all of it. */
 function narrower(scope: string | undefined, accountScope: string): string | undefined {
-  if (scope === undefined || scopeBeyond(accountScope, scopeSet(scope)) === '') return undefined
+  // An account whose scope nobody said may have more than any name for it.
+  if (scope === undefined || (accountScope !== '' && scopeBeyond(accountScope, scopeSet(scope)) === ''))
+    return undefined
   return scope
 }
 

@@ -8,7 +8,7 @@ import type { Snapshot, Surface, UnlinkReport, WindowApi } from '../contract/win
 import type { Desk } from './desk.ts'
 import type { DecidingDoor } from './doors.ts'
 import { scopeBeyond, scopeSet, untilOf } from './grants.ts'
-import type { AccountRecord, Cancel, ClientRecord, SignInPlan } from './ports.ts'
+import type { AccountRecord, Cancel, ClientRecord, RevokeOutcome, SignInPlan } from './ports.ts'
 import { Secret } from './secret.ts'
 
 /** Milliseconds a browser has to come back. */
@@ -35,7 +35,7 @@ export function createDecidingDoor(desk: Desk, about: About, onChange: (listener
       surface,
       host: about.host,
       home: about.home,
-      vault: { state: vault.state(), protection: vault.protection(), ...(notice !== undefined && { notice }) },
+      vault: { state: desk.state(), protection: vault.protection(), ...(notice !== undefined && { notice }) },
       accounts: desk.accounts.all().map((record) => desk.view(record)),
       clients: [...desk.clients.values()].map(viewClient),
       // Who may read what is the window's to show, where there is one.
@@ -129,13 +129,18 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       await desk.load()
       const record = desk.only(account)
       if (!keep_remote) desk.requireUnlocked()
-      await desk.tokens.quiet(record.id)
-      const stored = keep_remote ? null : await vault.grant(record.id)
-      const revoked = stored ? await servers.revoke(stored.material) : null
-      await vault.unlink(record.id)
+      await desk.tokens.close(record.id)
+      let revoked: RevokeOutcome | undefined
+      try {
+        const stored = keep_remote ? null : (desk.tokens.unsaved(record.id) ?? (await vault.grant(record.id)))
+        if (stored) revoked = await servers.revoke(stored.material)
+        await vault.unlink(record.id)
+        desk.accounts.delete(record.id)
+        desk.tokens.forget(record.id)
+      } finally {
+        desk.tokens.reopen(record.id)
+      }
       for (const grant of desk.grants.all()) if (grant.account_id === record.id) await desk.dropGrant(grant)
-      desk.accounts.delete(record.id)
-      desk.tokens.forget(record.id)
       const report: UnlinkReport = {
         account_id: record.id,
         remote: keep_remote ? 'kept' : (revoked?.kind ?? 'unsupported'),
@@ -190,11 +195,15 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
         ...defined('account_id', account),
         ...defined('code', request.code),
       }
-      const settle = desk.approvals.prepare(request.id, approval, surface)
-      if (question?.kind === 'access' && account !== undefined && question.client.id !== undefined)
-        await consent(desk, question, approval, account)
+      const answer = desk.approvals.prepare(request.id, approval, surface)
+      try {
+        if (question?.kind === 'access' && account !== undefined) await consent(desk, question, approval, account)
+      } catch (thrown) {
+        answer.abandon()
+        throw thrown
+      }
       desk.note({ action: 'approve', outcome: approval.for, ...clientOf(question), ...defined('account_id', account) })
-      return settle()
+      return answer.settle()
     },
 
     deny({ id }) {
@@ -243,10 +252,9 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
     },
 
     async lock() {
-      vault.lock()
+      void desk.lock()
       desk.approvals.expireAll()
       desk.signIns.cancelAll()
-      desk.tokens.forgetAll()
       desk.note({ action: 'lock', outcome: 'ok' })
       desk.changed()
       return snapshot()
@@ -254,14 +262,13 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
 
     async unlock({ passphrase }) {
       try {
-        await vault.unlock(passphrase === undefined ? undefined : new Secret(passphrase))
+        await desk.unlock(passphrase === undefined ? undefined : new Secret(passphrase))
       } catch (thrown) {
         desk.note({ action: 'unlock', outcome: 'refused' })
         throw thrown
       }
       desk.note({ action: 'unlock', outcome: 'ok' })
-      await desk.open()
-      await desk.load()
+      await desk.reopen()
       await desk.tokens.recover()
       desk.changed()
       return snapshot()
@@ -329,10 +336,12 @@ async function consent(
 ): Promise<void> {
   const record = desk.accounts.get(accountId)
   if (!record) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
+  const client = desk.clients.get(question.client.id ?? '')
+  if (!client) throw new BrokerError('not_found', 'That program is no longer paired.')
   const beyond = record.scope === '' ? '' : scopeBeyond(question.scope, scopeSet(record.scope))
   if (beyond !== '') throw new BrokerError('invalid_scope', `${record.label} was not granted: ${beyond}`)
   await desk.giveGrant({
-    client_id: question.client.id ?? '',
+    client_id: client.id,
     account_id: accountId,
     scope: question.scope === '' ? record.scope : question.scope,
     right: approval.right ?? question.right,

@@ -230,6 +230,8 @@ export type RefreshOutcome =
       readonly access: AccessToken
       /** `null`: the provider sent none, keep the old one. */ readonly refresh_token: Secret | null
       /** A malformed member was ignored; say so. */ readonly alarm?: string
+      /** The provider would not narrow; without a scope in its answer the token is the account's whole one. */
+      readonly scope_dropped?: boolean
     }
   | { readonly kind: 'offline'; readonly detail: string }
   | { readonly kind: 'ambiguous'; readonly detail: string }

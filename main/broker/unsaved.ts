@@ -3,7 +3,7 @@
  * offered to the vault again until it is durable; until then nobody refreshes that account, because the only copy of its
  * refresh token is here.
  */
-import type { Clock, StoredGrant, Vault } from './ports.ts'
+import { GenerationConflict, type Clock, type StoredGrant, type Vault } from './ports.ts'
 
 /** Milliseconds between attempts. */
 const AGAIN_AFTER = 5000
@@ -11,15 +11,19 @@ const AGAIN_AFTER = 5000
 export class Unsaved {
   readonly #clock: Clock
   readonly #vault: Vault
-  readonly #saved: (accountId: string, grant: StoredGrant) => void
+  readonly #saved: (accountId: string, grant: StoredGrant | null) => void
   readonly #waiting = new Map<string, StoredGrant>()
   #stopped = false
 
-  /** `saved` hears of each grant that became durable after all. */
-  constructor(clock: Clock, vault: Vault, saved: (accountId: string, grant: StoredGrant) => void) {
+  /** `saved` hears of each grant that became durable after all, or of `null` where a newer one made it pointless. */
+  constructor(clock: Clock, vault: Vault, saved: (accountId: string, grant: StoredGrant | null) => void) {
     this.#clock = clock
     this.#vault = vault
     this.#saved = saved
+  }
+
+  get(accountId: string): StoredGrant | undefined {
+    return this.#waiting.get(accountId)
   }
 
   has(accountId: string): boolean {
@@ -43,7 +47,11 @@ export class Unsaved {
         this.#saved(accountId, stored)
       }
       return true
-    } catch {
+    } catch (thrown) {
+      if (thrown instanceof GenerationConflict && this.#waiting.get(accountId) === grant) {
+        this.#waiting.delete(accountId)
+        this.#saved(accountId, null)
+      }
       return !this.#waiting.has(accountId)
     }
   }

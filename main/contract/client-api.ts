@@ -3,7 +3,19 @@
  * has a type. The rule: a program can ask and can be told; nothing here approves, links, unlinks or configures, so
  * deciding is out of reach of the door that asks, not merely forbidden behind it.
  */
-import { base64url, boolean, type Calls, integer, nothing, object, oneOf, optional, text } from './parse.ts'
+import { BrokerError } from './errors.ts'
+import {
+  base64url,
+  boolean,
+  type Calls,
+  type Parser,
+  integer,
+  nothing,
+  object,
+  oneOf,
+  optional,
+  text,
+} from './parse.ts'
 import type { AccountState, ClientKind, RequestKind, RequestState, Right } from './model.ts'
 
 /** `never`: answer from what is there. `notify`: leave a question for the person and answer at once. `prompt`: wait for the person. */
@@ -113,7 +125,13 @@ export interface ClientApi {
   status(): Promise<StatusAnswer>
 }
 
-const scope = text(4096)
+/** RFC 6749 section 3.3, with the words once each and one space between them, so that equal wishes look equal. */
+const scope: Parser<string> = (value, path) => {
+  const words = new Set(text(4096)(value, path).split(' '))
+  words.delete('')
+  if (words.size > 0) return [...words].join(' ')
+  throw new BrokerError('invalid_request', `${path} must name at least one scope, or be left out.`)
+}
 
 export const clientCalls: Calls<ClientApi> = {
   hello: object({ nonce: base64url(86, 22) }),

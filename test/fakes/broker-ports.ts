@@ -123,7 +123,9 @@ export class MemoryVault implements Vault {
     return Promise.resolve([...this.records.values()])
   }
   saveAccount(record: AccountRecord): Promise<void> {
-    return this.#write('saveAccount', () => void this.records.set(record.id, record))
+    return this.#write('saveAccount', () => {
+      if (this.records.has(record.id)) this.records.set(record.id, record)
+    })
   }
   link(record: AccountRecord, material: GrantMaterial): Promise<StoredGrant> {
     return this.#write('link', () => {
@@ -153,6 +155,7 @@ export class MemoryVault implements Vault {
   }
   commitRefresh(id: string, generation: number, material: GrantMaterial): Promise<StoredGrant> {
     const row = this.rows.get(id)
+    if (this.current === 'locked') return Promise.reject(new BrokerError('locked', 'The vault is locked.'))
     if (row?.generation !== generation) return Promise.reject(new GenerationConflict())
     return this.#write('commitRefresh', () => {
       row.previous = { generation: row.generation, material: row.material }
@@ -168,11 +171,11 @@ export class MemoryVault implements Vault {
   intents(): Promise<readonly Intent[]> {
     return Promise.resolve([...this.open.values()])
   }
-  quarantine(record: AccountRecord): Promise<void> {
+  quarantine(record: AccountRecord, generation: number): Promise<void> {
     return this.#write('quarantine', () => {
-      this.records.set(record.id, record)
+      if (this.records.has(record.id)) this.records.set(record.id, record)
       const row = this.rows.get(record.id)
-      if (row) row.quarantined = true
+      if (row?.generation === generation) row.quarantined = true
       this.open.delete(record.id)
     })
   }

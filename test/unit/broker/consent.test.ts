@@ -147,7 +147,9 @@ describe('consent', () => {
     rig.servers.reply = () => refreshed(rig, 'at-wide', null, 3600, 'openid mail files')
     await person.approve({ id: on.asked[0]?.request_id ?? '', for: 'always' })
     expect(await asking).toBe('invalid_scope')
-    expect(await refusal(broker.asking.token(script, { account: 'a', interaction: 'never' }, line()))).toBe('invalid_scope')
+    expect(await refusal(broker.asking.token(script, { account: 'a', interaction: 'never' }, line()))).toBe(
+      'invalid_scope',
+    )
   })
 
   it('denied cools the client down, longer each time', async () => {
