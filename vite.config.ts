@@ -27,7 +27,12 @@ function program(entry: string, name: string, target: string): EnvironmentOption
   return {
     consumer: 'server',
     define: { __VERSION__: JSON.stringify(version), __PROVIDERS__: JSON.stringify(providers()) },
-    resolve: { noExternal: true, external: ['@napi-rs/keyring'], conditions: ['node'], builtins: [/^node:/u] },
+    resolve: {
+      noExternal: true,
+      external: ['@napi-rs/keyring', 'electron'],
+      conditions: ['node'],
+      builtins: [/^node:/u],
+    },
     build: {
       ssr: true,
       outDir: dist,
@@ -64,6 +69,9 @@ export default defineConfig({
     // An old Node has to get as far as saying that it is too old.
     cli: program('main/cli/index.ts', 'cli', 'node20'),
     daemon: program('main/daemon/index.ts', 'daemon', 'node24'),
+    desktop: program('main/desktop/index.ts', 'desktop', 'node24'),
+    // A sandboxed preload script is one CommonJS file that may require nothing but Electron.
+    preload: program('preload/index.ts', 'preload', 'node24'),
   },
   builder: {
     async buildApp(builder) {

@@ -6,7 +6,7 @@
 import { BrokerError } from '../contract/errors.ts'
 import { advance, type AccountEvent } from './accounts.ts'
 import { withScope } from './freshness.ts'
-import { Pauses } from './pauses.ts'
+import type { Pauses } from './pauses.ts'
 import {
   GenerationConflict,
   StorageFault,

@@ -5,11 +5,9 @@
 import { join } from 'node:path'
 import { Broker } from '../broker/broker.ts'
 import type { Ports, Vault } from '../broker/ports.ts'
-import { Secret } from '../broker/secret.ts'
 import { asBrokerError, BrokerError, errorTable } from '../contract/errors.ts'
 import { homePaths, type HomePaths } from '../contract/home.ts'
 import { loadIdentity } from '../endpoint/identity.ts'
-import { readPrivateFile, writePrivateFile } from '../endpoint/private-file.ts'
 import { startEndpoint } from '../endpoint/server.ts'
 import { createAuthorizationServers } from '../oauth/authorization-servers.ts'
 import { builtInProviders } from '../providers/loader.ts'
@@ -20,6 +18,7 @@ import { openVault } from '../vault/vault.ts'
 import { type DaemonArguments, parseDaemonArguments } from './arguments.ts'
 import type { Console } from './console.ts'
 import { systemClock, systemRandomness } from './clock.ts'
+import { admitCommandLine } from './command-line.ts'
 import { faultPoints } from './faults.ts'
 import { createLog } from './log.ts'
 import { readNewPassphrase } from './passphrase.ts'
@@ -41,12 +40,12 @@ async function run(argv: readonly string[]): Promise<void> {
   const ownership = own(paths)
   const ports = await openPorts(paths, wanted)
   await makeFirstKey(ports.vault, wanted)
-  let console: Console | undefined
+  const served: { console?: Console } = {}
   const broker = new Broker(ports, {
     version: __VERSION__,
     host: 'daemon',
     home: paths.home,
-    consoleLink: () => console?.newUrl(),
+    consoleLink: () => served.console?.newUrl(),
     // The answer is sent before the process goes.
     handOver: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
   })
@@ -62,12 +61,12 @@ async function run(argv: readonly string[]): Promise<void> {
     host: 'daemon',
     version: __VERSION__,
   })
-  console = wanted.console ? await openConsole(broker) : undefined
+  if (wanted.console) served.console = await openConsole(broker)
   say(`Valetkey is ready in ${paths.home}`)
   if (endpoint.http_url !== undefined) say(`loopback HTTP: ${endpoint.http_url}`)
-  if (console) say(`console (opens once, within five minutes): ${console.url}`)
+  if (served.console) say(`console (opens once, within five minutes): ${served.console.url}`)
   whenAskedToStop(async () => {
-    await console?.close()
+    await served.console?.close()
     await endpoint.close()
     await broker.stop()
     ports.activity.close()
@@ -125,13 +124,6 @@ async function makeFirstKey(vault: Vault, { protection }: DaemonArguments): Prom
     if (protection !== 'os-keyring' || code !== 'locked') throw thrown
     throw new BrokerError(code, message, { cause: thrown, resolve: { command: 'valetkey daemon --passphrase' } })
   }
-}
-
-/** The command line's client token: read from its file, or made and written there, 0600. */
-async function admitCommandLine(broker: Broker, paths: HomePaths): Promise<void> {
-  const written = readPrivateFile(paths.cliToken)?.trim()
-  const token = await broker.adoptCommandLine(written === undefined ? undefined : new Secret(written))
-  if (token.reveal() !== written) writePrivateFile(paths.cliToken, `${token.reveal()}\n`)
 }
 
 async function openConsole(broker: Broker): Promise<Console> {

@@ -62,7 +62,7 @@ export function desktopEntry({ name, command }: SchemeHandler): string {
 }
 
 /** The Exec key, "Quoting": double quotes around, backslash before `"`, backtick, `$` and `\`; and twice, as a string. */
-function quoteArgument(argument: string): string {
+export function quoteArgument(argument: string): string {
   if (/\p{Cc}/u.test(argument))
     throw new BrokerError('invalid_request', 'A program path with control characters cannot be registered.')
   const quoted = `"${argument.replaceAll(/["`$\\]/gu, '\\$&')}"`
@@ -72,7 +72,7 @@ function quoteArgument(argument: string): string {
 function xdgMime(args: readonly string[], env: Environment): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile('xdg-mime', [...args], { env: { ...env }, timeout: 10_000 }, (error, stdout) => {
-      if (error) reject(error)
+      if (error) reject(new Error('xdg-mime failed', { cause: error }))
       else resolve(stdout)
     })
   })

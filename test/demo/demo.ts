@@ -221,7 +221,9 @@ async function fiftyCallers(daemon: RunningDaemon, provider: IdentityProvider, c
   heading('6. Fifty callers at one expired token')
   // A token nobody takes is not renewed ahead of time: wait until the current one is such a one, and over.
   await until(async () => {
-    const { accounts } = JSON.parse((await daemon.cli(['accounts', '--all', '--json'])).stdout) as { accounts: Account[] }
+    const { accounts } = JSON.parse((await daemon.cli(['accounts', '--all', '--json'])).stdout) as {
+      accounts: Account[]
+    }
     const expires = accounts[0]?.token?.expires_at ?? 0
     return expires > 0 && expires * 1000 < Date.now() ? true : undefined
   }, 60_000)
@@ -250,15 +252,27 @@ async function fiftyCallers(daemon: RunningDaemon, provider: IdentityProvider, c
 
 async function activity(daemon: RunningDaemon): Promise<void> {
   heading('7. What happened is written down, one row per request')
-  command('valetkey activity --limit 8')
-  const { stdout } = await daemon.cli(['activity', '--limit', '8'])
-  shown(stdout)
+  command('valetkey activity --limit 100')
+  const { stdout } = await daemon.cli(['activity', '--limit', '100'])
+  shown(digest(stdout))
   const leaked = [...secrets].filter((secret) => stdout.includes(secret))
   claim(
     'rows for tokens and refreshes, and no token in any of them',
     /token/u.test(stdout) && leaked.length === 0,
     stdout,
   )
+}
+
+/** The same rows one after the other are one row here, with their number. */
+function digest(table: string): string {
+  const runs: { line: string; what: string; times: number }[] = []
+  for (const line of table.trimEnd().split('\n')) {
+    const what = line.replace(/^[\d-]+ [\d:]+ +/u, '').replace(/\b\d+ ms\b/u, '')
+    const last = runs.at(-1)
+    if (last?.what === what) last.times++
+    else runs.push({ line, what, times: 1 })
+  }
+  return runs.map(({ line, times }) => (times === 1 ? line : `${line}   (${String(times)} rows like this)`)).join('\n')
 }
 
 async function unlink(daemon: RunningDaemon, provider: IdentityProvider, clientToken: string): Promise<void> {

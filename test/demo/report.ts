@@ -7,5 +7,5 @@ import { connect } from '../../clients/js/index.ts'
 const [account = '', userinfo = ''] = process.argv.slice(2)
 const valetkey = connect()
 const answer = await valetkey.fetch(account, userinfo)
-process.stdout.write(`${JSON.stringify({ status: answer.status, body: await answer.json() })}\n`)
+process.stdout.write(`${JSON.stringify({ status: answer.status, body: (await answer.json()) as unknown })}\n`)
 valetkey.close()

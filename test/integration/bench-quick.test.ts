@@ -30,7 +30,7 @@ describe('a quick run', () => {
     const groups = ['cached', 'callers', 'refresh', 'vault'].flatMap((name) => ['--only', name])
     result = await bench('--quick', '--json', file, ...groups)
     rows = (JSON.parse(readFileSync(file, 'utf8')) as { readonly rows: readonly Row[] }).rows
-  })
+  }, 180_000)
 
   it('says by its exit code whether a target was missed', () => {
     expect(result.stderr).toBe('')

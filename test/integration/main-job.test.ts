@@ -5,12 +5,20 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../../clients/js/index.ts'
 import { signIn, startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { collect, newHome, removeHome, startCli, startDaemon, until, type RunningDaemon } from '../setup/daemon.ts'
+import {
+  collect,
+  firstLine,
+  newHome,
+  removeHome,
+  startCli,
+  startDaemon,
+  until,
+  type RunningDaemon,
+} from '../setup/daemon.ts'
 import { approve, linkAccount, pairProgram } from '../setup/link.ts'
 import { chromiumArguments, findChromium } from '../setup/system-packages.ts'
 
@@ -46,11 +54,9 @@ describe('an ordinary day', () => {
       ]
       const linking = startCli(daemon.paths.home, args)
       const result = collect(linking)
-      const { value } = await createInterface({ input: linking.stdout ?? process.stdin })
-        [Symbol.asyncIterator]()
-        .next()
+      const url = await firstLine(linking)
       const page = await browser.newPage()
-      await page.goto(String(value))
+      await page.goto(url)
       await signIn(page, { login: 'ada' })
       expect(await page.locator('body').innerText()).toContain('Signed in')
       expect(page.url()).not.toContain('code=')

@@ -5,11 +5,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { collect, startCli, startDaemon, type RunningDaemon } from '../setup/daemon.ts'
+import { collect, firstLine, startCli, startDaemon, type RunningDaemon } from '../setup/daemon.ts'
 import { chromiumArguments, findChromium } from '../setup/system-packages.ts'
 
 describe('app.valetkey:/callback', () => {
@@ -48,8 +47,7 @@ describe('app.valetkey:/callback', () => {
   it('is the first rung, goes through browser, system and a second process, and links the account', async () => {
     const linking = link()
     const ended = collect(linking)
-    const lines = createInterface({ input: linking.stdout ?? process.stdin })[Symbol.asyncIterator]()
-    const { value: url } = (await lines.next()) as { value: string }
+    const url = await firstLine(linking)
     expect(new URL(url).searchParams.get('redirect_uri')).toBe('app.valetkey:/callback/generic-oidc')
 
     const profile = join(desk, 'profile')
@@ -99,8 +97,7 @@ describe('app.valetkey:/callback', () => {
 
   it('the next rungs are there to choose', async () => {
     const linking = link('--redirect', 'loopback', '--json')
-    const lines = createInterface({ input: linking.stdout ?? process.stdin })[Symbol.asyncIterator]()
-    const { value } = (await lines.next()) as { value: string }
+    const value = await firstLine(linking)
     expect(JSON.parse(value)).toMatchObject({ redirect: 'loopback', rungs: ['custom-scheme', 'paste'] })
     linking.kill('SIGINT')
     await new Promise((resolve) => linking.once('close', resolve))

@@ -3,10 +3,12 @@
  * ends, by pid, and the home goes with it; readiness is the daemon's own answer to `hello`, never a pause.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { homePaths, parseEndpointFile, type EndpointFile, type HomePaths } from '../../main/contract/home.ts'
 
 const cliBundle = join(import.meta.dirname, '..', '..', 'dist', 'cli.cjs')
@@ -95,6 +97,19 @@ export async function collect(child: ChildProcess): Promise<CommandResult> {
     child.once('close', resolve)
   })
   return { code, stdout: out.join(''), stderr: err.join('') }
+}
+
+/** The first line a child prints; rejects when it ends without one. */
+export async function firstLine(child: ChildProcess): Promise<string> {
+  if (!child.stdout) throw new Error('the child has no standard output')
+  const lines = createInterface({ input: child.stdout })
+  const [line] = (await Promise.race([
+    once(lines, 'line'),
+    once(lines, 'close').then(() => {
+      throw new Error('the child ended without a line')
+    }),
+  ])) as [string]
+  return line
 }
 
 /** Starts `valetkey daemon` and waits until it answers. Throws with its output when it ends first. */

@@ -2,9 +2,8 @@
  * Linking, pairing and approving the way a person does, with the command line and without a window. The rule: everything
  * goes through the real daemon's doors; only the browser is played, by `visit`.
  */
-import { createInterface } from 'node:readline'
 import { visit, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { collect, startCli, until, type CommandResult, type RunningDaemon } from './daemon.ts'
+import { collect, firstLine, startCli, until, type CommandResult, type RunningDaemon } from './daemon.ts'
 
 /** Links `login` at the provider under `label`; throws with what was said when it fails. */
 export async function linkAccount(
@@ -21,14 +20,10 @@ export async function linkAccount(
     ...['--label', label, '--no-browser', ...args],
   ])
   const result = collect(linking)
-  const [url] = await Promise.race([
-    createInterface({ input: linking.stdout ?? process.stdin })
-      [Symbol.asyncIterator]()
-      .next()
-      .then(({ value }) => [String(value)]),
-    result.then(({ stderr }) => Promise.reject(new Error(stderr))),
-  ])
-  await fetch(await visit(url ?? '', { login }))
+  const url = await firstLine(linking).catch(async () => {
+    throw new Error((await result).stderr)
+  })
+  await fetch(await visit(url, { login }))
   const ended = await result
   if (ended.code !== 0) throw new Error(`linking failed: ${ended.stderr}`)
   return ended

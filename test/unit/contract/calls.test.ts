@@ -66,7 +66,13 @@ const window: Readonly<Record<keyof typeof windowCalls, Omit<Call, 'parser'>>> =
   deliverRedirect: { full: { url: 'app.valetkey:/callback/x?code=a&state=b' }, required: ['url'] },
   cancelSignIn: { full: { id }, required: ['id'] },
   configure: {
-    full: { launch_at_login: true, close_to_tray: false, lock_with_screen: true, notify: false, approval_duration: '1h' },
+    full: {
+      launch_at_login: true,
+      close_to_tray: false,
+      lock_with_screen: true,
+      notify: false,
+      approval_duration: '1h',
+    },
     required: [],
   },
   setPaused: { full: { paused: true }, required: ['paused'] },
