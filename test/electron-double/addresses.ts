@@ -24,7 +24,8 @@ export function toPage(url: string): string {
 
 /** The address in the main process. */
 export function fromPage(url: string): string {
-  const [, host = '', label, rest = ''] = /^https:\/\/([^/?#]*)\.([^./?#]+)\.electron-stand-in\.invalid(.*)$/su.exec(url) ?? []
+  const [, host = '', label, rest = ''] =
+    /^https:\/\/([^/?#]*)\.([^./?#]+)\.electron-stand-in\.invalid(.*)$/su.exec(url) ?? []
   if (label === undefined) return url
   return `${label.replaceAll('-dot-', '.').replaceAll('-plus-', '+')}://${host}${rest}`
 }

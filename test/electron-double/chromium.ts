@@ -19,6 +19,8 @@ export const commandVariable = 'VALETKEY_STAND_IN_BROWSER'
 
 let current: Chromium | undefined
 const sessions = new Map<string, PromiseWithResolvers<string>>()
+const ours = new Set<string>()
+const openings = new Set<Promise<string>>()
 
 /** A page that a page opened; it waits and loads nothing yet. */
 export interface Popup {
@@ -64,9 +66,15 @@ export async function startChromium(profile: string, onPopup: (popup: Popup) => 
   const debuggingUrl = await readDebuggingUrl(child)
   const devtools = new DevTools(child.stdio[3] as Writable, child.stdio[4] as Readable)
   devtools.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
-    if (targetInfo.type !== 'page') void devtools.send('Runtime.runIfWaitingForDebugger', {}, sessionId).catch(ignoreGone)
-    else if (targetInfo.openerId !== undefined) onPopup({ session: sessionId, target: targetInfo })
-    else sessionOf(targetInfo.targetId).resolve(sessionId)
+    if (targetInfo.type !== 'page') {
+      devtools.send('Runtime.runIfWaitingForDebugger', {}, sessionId).catch(ignoreGone)
+      return
+    }
+    // Only when what we are opening is known is what we did not open.
+    void Promise.allSettled(openings).then(() => {
+      if (ours.has(targetInfo.targetId)) sessionOf(targetInfo.targetId).resolve(sessionId)
+      else onPopup({ session: sessionId, target: targetInfo })
+    })
   })
   await devtools.send('Target.setDiscoverTargets', { discover: true })
   await devtools.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true })
@@ -77,7 +85,14 @@ export async function startChromium(profile: string, onPopup: (popup: Popup) => 
 /** Opens an empty page and answers its target and the session that drives it. It waits for the debugger's go. */
 export async function openTarget(options: object): Promise<{ readonly targetId: string; readonly session: string }> {
   const { devtools } = chromium()
-  const { targetId } = await devtools.send('Target.createTarget', { url: 'about:blank', newWindow: true, ...options })
+  const opening = devtools
+    .send('Target.createTarget', { url: 'about:blank', newWindow: true, ...options })
+    .then(({ targetId }) => {
+      ours.add(targetId)
+      return targetId
+    })
+  openings.add(opening)
+  const targetId = await opening.finally(() => openings.delete(opening))
   return { targetId, session: await sessionOf(targetId).promise }
 }
 

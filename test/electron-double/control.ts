@@ -12,13 +12,7 @@ import type Electron from 'electron'
  * before can no longer be decrypted. `re-encrypt`: it can, and should be encrypted again. `encryption-fails`: encrypting
  * is refused.
  */
-export type SafeStorageMode =
-  | 'v11'
-  | 'v10'
-  | 'temporarily-unavailable'
-  | 'key-lost'
-  | 're-encrypt'
-  | 'encryption-fails'
+export type SafeStorageMode = 'v11' | 'v10' | 'temporarily-unavailable' | 'key-lost' | 're-encrypt' | 'encryption-fails'
 
 export interface TrayRecord {
   readonly tray: Electron.Tray

@@ -144,7 +144,7 @@ export class DevTools {
     session = '',
   ): void {
     const key = `${session} ${name}`
-    this.#listeners.set(key, [...(this.#listeners.get(key) ?? []), listener as (payload: never) => void])
+    this.#listeners.set(key, [...(this.#listeners.get(key) ?? []), listener])
   }
 
   #take(message: Message): void {

@@ -38,6 +38,7 @@ function guard<T extends object>(owner: string, end: T): T {
  * The base of a class that models the emitter `T` of Electron's, with `Statics` for what is called on the class itself.
  * The type says that everything is there; what the class does not override throws. `owner` is Electron's name for it.
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the types to be held against
 export function modelledEmitter<T, Statics = unknown>(owner: string): (new () => T) & Statics {
   class Base extends EventEmitter {}
   Object.setPrototypeOf(Base, guard(owner, EventEmitter))

@@ -15,7 +15,7 @@ import { modelled, modelledEmitter, notModelled } from './modelled.ts'
 import { readiness } from './readiness.ts'
 
 type Handler = Parameters<Electron.Protocol['handle']>[1]
-type BeforeRequest = NonNullable<Parameters<Electron.WebRequest['onBeforeRequest']>[1]>
+type BeforeRequest = NonNullable<Parameters<Electron.WebRequest['onBeforeRequest']>[0]>
 type PermissionRequest = Parameters<Electron.Session['setPermissionRequestHandler']>[0]
 type PermissionCheck = Parameters<Electron.Session['setPermissionCheckHandler']>[0]
 
@@ -41,7 +41,8 @@ export function stateOf(session: Electron.Session): SessionState {
 function createProtocol(handlers: Map<string, Handler>): Electron.Protocol {
   return modelled<Electron.Protocol>('protocol', {
     registerSchemesAsPrivileged(customSchemes) {
-      if (readiness.isReady) throw new Error('protocol.registerSchemesAsPrivileged should be called before app is ready')
+      if (readiness.isReady)
+        throw new Error('protocol.registerSchemesAsPrivileged should be called before app is ready')
       for (const { scheme } of customSchemes) addScheme(scheme)
     },
     handle(scheme, handler) {
@@ -55,10 +56,12 @@ function createProtocol(handlers: Map<string, Handler>): Electron.Protocol {
   } satisfies Partial<Electron.Protocol>)
 }
 
+const literally = (text: string): string => text.replaceAll(/[.+?^${}()|[\]\\/]/gu, String.raw`\$&`)
+
 /** A pattern such as `<all_urls>`, `app://*` or `https://host/*`. */
 function toExpression(pattern: string): RegExp {
   if (pattern === '<all_urls>') return /^/u
-  return new RegExp(`^${pattern.split('*').map(RegExp.escape).join('.*')}$`, 'u')
+  return new RegExp(`^${pattern.split('*').map(literally).join('.*')}$`, 'u')
 }
 
 function createWebRequest(state: () => SessionState): Electron.WebRequest {
@@ -128,7 +131,7 @@ function requireReady(): void {
   if (!readiness.isReady) throw new Error('Session can only be received when app is ready')
 }
 
-export const session = modelled<typeof Electron.Session>('session', {
+export const session = modelled<typeof Electron.session>('session', {
   get defaultSession() {
     requireReady()
     return theDefault
@@ -140,7 +143,7 @@ export const session = modelled<typeof Electron.Session>('session', {
     partitions.set(partition, known)
     return known
   },
-} satisfies Partial<typeof Electron.Session>)
+} satisfies Partial<typeof Electron.session>)
 
 /** The default session's, which is there before the app is ready. */
 export const { protocol } = theDefault

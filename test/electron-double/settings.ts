@@ -24,8 +24,8 @@ export interface Settings {
 
 let current: Settings | undefined
 
-export function setSettings(settings: Settings): void {
-  current = settings
+export function setSettings(given: Settings): void {
+  current = given
 }
 
 /** Throws when the stand-in was not booted: it is no library. */

@@ -10,13 +10,13 @@
  * This function runs in the page, as text: it may use only its arguments and the page.
  */
 import type { Codec } from './codec.ts'
-import type { Bridge } from './worlds.ts'
+import type { Bridge, WindowRequest } from './worlds.ts'
 
 /** What a preload world tells the main process. */
 export type FromPage =
   | { readonly kind: 'invoke'; readonly call: number; readonly channel: string; readonly values: unknown }
   | { readonly kind: 'send'; readonly channel: string; readonly values: unknown }
-  | { readonly kind: 'open'; readonly url: string; readonly frameName: string; readonly features: string }
+  | { readonly kind: 'open'; readonly request: WindowRequest }
   | { readonly kind: 'preload-error'; readonly message: string }
 
 /** What the main process calls in a preload world, as `globalThis.electronStandIn`. */
@@ -106,9 +106,9 @@ export function installPreloadWorld(
         if (name === 'electron' || name === 'electron/renderer' || name === 'electron/common') return electron
         throw new Error(`module not found: ${name}`)
       }
-      const module = { exports: {} }
+      const emptyModule = { exports: {} }
       try {
-        preload(require, module, module.exports, sandboxProcess)
+        preload(require, emptyModule, emptyModule.exports, sandboxProcess)
       } catch (thrown) {
         tell({
           kind: 'preload-error',
@@ -120,7 +120,7 @@ export function installPreloadWorld(
   Object.defineProperty(globalThis, 'electronStandIn', { value: world })
   bridge.listen({
     noted: (request) => {
-      tell({ kind: 'open', ...(request as { url: string; frameName: string; features: string }) })
+      tell({ kind: 'open', request: request as WindowRequest })
     },
   })
 }

@@ -33,7 +33,7 @@ type Message =
 /** Joins this world, called `here`, with the one called `there`, by events whose names begin with the secret `key`. */
 export function joinWorlds(key: string, here: string, there: string, makeCodec: (more: MoreKinds) => Codec): Bridge {
   // Taken now, before any script of the page can have replaced them.
-  const { dispatchEvent, addEventListener } = EventTarget.prototype
+  const dispatch = document.dispatchEvent.bind(document)
   const Custom = CustomEvent
   const { parse, stringify } = JSON
   const functions = new Map<number, (...values: unknown[]) => unknown>()
@@ -45,7 +45,7 @@ export function joinWorlds(key: string, here: string, there: string, makeCodec: 
   let listeners: Parameters<Bridge['listen']>[0] = {}
 
   const post = (message: Message): void => {
-    dispatchEvent.call(document, new Custom(key + there, { detail: stringify(message) }))
+    dispatch(new Custom(key + there, { detail: stringify(message) }))
   }
   const codec = makeCodec({
     encode(value) {
@@ -93,7 +93,7 @@ export function joinWorlds(key: string, here: string, there: string, makeCodec: 
     }
   }
 
-  addEventListener.call(document, key + here, (event) => {
+  document.addEventListener(key + here, (event) => {
     event.stopImmediatePropagation()
     const message = parse((event as CustomEvent<string>).detail) as Message
     switch (message.kind) {
@@ -127,11 +127,23 @@ export function joinWorlds(key: string, here: string, there: string, makeCodec: 
   }
 }
 
-/** In the page's own world: puts what the preload exposes on `window`, frozen, and hands `window.open` over. */
+/** A window that the page asks for, as `setWindowOpenHandler` is told of it. */
+export interface WindowRequest {
+  readonly url: string
+  readonly frameName: string
+  readonly features: string
+  readonly disposition: 'foreground-tab' | 'background-tab' | 'new-window'
+}
+
+/**
+ * In the page's own world: puts what the preload exposes on `window`, frozen, and hands over every way of asking for a
+ * window: `window.open`, links with a target, links clicked with the middle button or with Ctrl, Meta or Shift.
+ */
 export function installInPage(bridge: Bridge): void {
   if (window !== window.parent) return
   const freeze = <T>(value: T): T => {
-    if (typeof value !== 'object' || value === null || value instanceof Promise || ArrayBuffer.isView(value)) return value
+    if (typeof value !== 'object' || value === null || value instanceof Promise || ArrayBuffer.isView(value))
+      return value
     for (const part of Object.values(value)) freeze(part)
     return Object.freeze(value)
   }
@@ -140,8 +152,21 @@ export function installInPage(bridge: Bridge): void {
       Object.defineProperty(window, name, { value: freeze(value), enumerable: true })
     },
   })
-  window.open = (url = 'about:blank', target = '', features = '') => {
-    bridge.note({ url: new URL(String(url), location.href).href, frameName: target, features })
+  const ask = (request: WindowRequest): void => bridge.note(request)
+  window.open = (url = 'about:blank', frameName = '', features = '') => {
+    ask({ url: new URL(String(url), location.href).href, frameName, features, disposition: 'foreground-tab' })
     return null
   }
+  const onClick = (event: MouseEvent): void => {
+    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement && node.href !== '')
+    if (!(link instanceof HTMLAnchorElement) || event.defaultPrevented || event.button === 2) return
+    const isBackground = event.button === 1 || event.ctrlKey || event.metaKey
+    const isElsewhere = !['', '_self', '_parent', '_top'].includes(link.target)
+    if (!isBackground && !event.shiftKey && !isElsewhere) return
+    event.preventDefault()
+    const disposition = isBackground ? 'background-tab' : event.shiftKey ? 'new-window' : 'foreground-tab'
+    ask({ url: link.href, frameName: link.target.replace('_blank', ''), features: '', disposition })
+  }
+  window.addEventListener('click', onClick)
+  window.addEventListener('auxclick', onClick)
 }
