@@ -2,7 +2,8 @@
  * The window's files, as the console serves them. The rule: they are read once, at the start, into a map of exact paths;
  * no request ever names a file.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { lstatSync, readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { BrokerError } from '../contract/errors.ts'
 
@@ -28,21 +29,32 @@ const types: Readonly<Record<string, string>> = {
  */
 export async function loadAssets(directory: string): Promise<Assets> {
   const assets = new Map<string, Asset>()
-  const files = await readdir(directory, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
-    throw notBuilt(cause)
-  })
-  for (const file of files) {
-    const type = types[extname(file.name)]
-    if (!file.isFile() || type === undefined) continue
-    const folder = file.parentPath
-      .slice(directory.length)
-      .replaceAll('\\', '/')
-      .replace(/^\/+|\/+$/gu, '')
-    const path = folder === '' ? `/${file.name}` : `/${folder}/${file.name}`
-    assets.set(path === '/index.html' ? '/' : path, { type, body: await readFile(join(file.parentPath, file.name)) })
+  for (const path of pathsBelow(directory)) {
+    const type = types[extname(path)]
+    if (type === undefined) continue
+    assets.set(path === '/index.html' ? '/' : path, { type, body: await readFile(join(directory, path)) })
   }
   if (!assets.has('/')) throw notBuilt(undefined)
   return assets
+}
+
+/**
+ * The files below `directory` by their paths from it, links left out. Folder by folder and name by name: in an archive of
+ * Electron's a recursive listing takes folders for files (lib/node/asar-fs-wrapper.ts).
+ */
+function pathsBelow(directory: string, folder = '/'): readonly string[] {
+  let names: readonly string[]
+  try {
+    names = readdirSync(join(directory, folder))
+  } catch (cause) {
+    throw notBuilt(cause)
+  }
+  return names.flatMap((name) => {
+    const path = `${folder}${name}`
+    const found = lstatSync(join(directory, path))
+    if (found.isDirectory()) return pathsBelow(directory, `${path}/`)
+    return found.isFile() ? [path] : []
+  })
 }
 
 function notBuilt(cause: unknown): BrokerError {

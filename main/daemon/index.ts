@@ -7,6 +7,7 @@ import { Broker } from '../broker/broker.ts'
 import type { Ports, Vault } from '../broker/ports.ts'
 import { asBrokerError, BrokerError, errorTable } from '../contract/errors.ts'
 import { homePaths, type HomePaths } from '../contract/home.ts'
+import { describeFault } from '../endpoint/fault.ts'
 import { loadIdentity } from '../endpoint/identity.ts'
 import { startEndpoint } from '../endpoint/server.ts'
 import { createAuthorizationServers } from '../oauth/authorization-servers.ts'
@@ -141,6 +142,6 @@ run(process.argv.slice(3)).catch((thrown: unknown) => {
   const error = asBrokerError(thrown)
   say(`valetkey: ${error.message}`)
   if (error.resolve?.command !== undefined) say(`run: ${error.resolve.command}`)
-  if (error.code === 'server_error') log('error', 'daemon.fault')
+  if (error.code === 'server_error') log('error', 'daemon.fault', describeFault(error.cause))
   process.exit(errorTable[error.code].exit)
 })

@@ -1,20 +1,27 @@
 /**
  * The daemon's log: one line of JSON per event on standard error. The rule (threat 12): only an event's name and its
- * allow-listed fields are written; no URL, header, body, provider text or error stack passes through here.
+ * allow-listed fields are written; no URL, header, body, provider text or error message passes through here. Of a fault
+ * there is the error's class (`name`) and where in our code it came from (`at`); `reason` and `alarm` are sentences of
+ * our own.
  */
 import type { Log } from '../broker/ports.ts'
 
-const FIELDS = new Set([
+export const FIELDS: ReadonlySet<string> = new Set([
   'account',
+  'alarm',
+  'at',
   'attempt',
   'code',
   'count',
   'file',
   'generation',
+  'http',
   'method',
+  'name',
   'outcome',
   'pid',
   'provider',
+  'reason',
   'route',
   'slot',
   'state',

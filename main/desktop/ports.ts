@@ -1,0 +1,60 @@
+/**
+ * What the broker needs from outside, as Electron has it. The rule: everything that is not Electron's is the daemon's own.
+ */
+import { join } from 'node:path'
+import { app, ipcMain, safeStorage } from 'electron'
+import type { Log, Person, Ports } from '../broker/ports.ts'
+import type { HomePaths } from '../contract/home.ts'
+import { systemClock as clock, systemRandomness as randomness } from '../daemon/clock.ts'
+import { createAuthorizationServers } from '../oauth/authorization-servers.ts'
+import { builtInProviders } from '../providers/loader.ts'
+import { openActivity } from '../vault/activity.ts'
+import { openVault } from '../vault/vault.ts'
+import { createPreferenceStore } from './preferences.ts'
+import { safeStorageSlot } from './safe-storage-slot.ts'
+import { type Command, registerScheme, schemeIsOurs } from './scheme.ts'
+import { createSlots } from './slots.ts'
+
+export interface PortOptions {
+  readonly paths: HomePaths
+  readonly version: string
+  readonly command: Command
+  readonly person: Person
+  readonly log: Log
+}
+
+/** Opens them; the app is ready and the home is ours. */
+export async function openPorts(
+  options: PortOptions,
+): Promise<Ports & { readonly activity: ReturnType<typeof openActivity> }> {
+  const { paths, version, command, person, log } = options
+  const { env, platform } = process
+  const scheme = { app, platform, env, command, packaged: app.isPackaged, log }
+  const [slots] = await Promise.all([
+    createSlots(safeStorageSlot(safeStorage, platform, clock), paths, clock, nodeExecutable()),
+    registerScheme(scheme),
+  ])
+  return {
+    clock,
+    randomness,
+    log,
+    vault: await openVault({ paths, slots, clock, randomness, log }),
+    activity: openActivity({ path: paths.activity, clock, log }),
+    servers: createAuthorizationServers({
+      providers: builtInProviders(),
+      log,
+      clock,
+      version,
+      schemeIsOurs: () => schemeIsOurs(scheme),
+    }),
+    person,
+    preferences: createPreferenceStore(paths, ipcMain),
+    faults: () => undefined,
+  }
+}
+
+/** A packaged Electron acts as Node for nobody; the command line packaged beside it is one, for the keyring alone. */
+function nodeExecutable(): string {
+  const { execPath, platform, resourcesPath } = process
+  return app.isPackaged ? join(resourcesPath, platform === 'win32' ? 'valetkey.exe' : 'valetkey') : execPath
+}

@@ -1,0 +1,101 @@
+/** The window of one question: everything but a deliberate yes is a no. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expectShown } from '../e2e/browser.ts'
+import { until } from '../setup/daemon.ts'
+import { pair } from './programs.ts'
+import { call, type DesktopApp, pressEscape, snapshotOf, startApp } from './rig.ts'
+
+let app: DesktopApp
+
+// One app per question: a refusal makes everybody who is not paired wait before they may ask again.
+beforeEach(async () => {
+  app = await startApp()
+  await app.main()
+})
+afterEach(async () => {
+  await app.end()
+})
+
+/** A program asks; the answer that it will get, and the window of its question. */
+async function ask(
+  name: string,
+): Promise<{ readonly answer: Promise<unknown>; readonly page: Page; readonly id: string }> {
+  const answer = pair(app.paths, name)
+  const page = await app.prompt()
+  return { answer, page, id: decodeURIComponent(page.url().split('#/prompt/')[1] ?? '') }
+}
+
+/** What Electron knows of the question's window. */
+const windowState = (): Promise<unknown> =>
+  app.app.evaluate(({ BrowserWindow }) => {
+    const [window] = BrowserWindow.getAllWindows().filter((one) => one.webContents.getURL().includes('#/prompt/'))
+    return window && { visible: window.isVisible(), focused: window.isFocused(), onTop: window.isAlwaysOnTop() }
+  })
+
+const closePrompt = (): Promise<void> =>
+  app.app.evaluate(({ BrowserWindow }) => {
+    for (const window of BrowserWindow.getAllWindows())
+      if (window.webContents.getURL().includes('#/prompt/')) window.close()
+  })
+
+describe('a question', () => {
+  it('comes in a window of its own, above the others, without taking the focus', { timeout: 90_000 }, async () => {
+    const { answer, page } = await ask('quiet-cli')
+    await expectShown(page.getByText('quiet-cli').first())
+    await until(async () => (((await windowState()) as { visible?: boolean }).visible === true ? true : undefined))
+    expect(await windowState()).toEqual({ visible: true, focused: false, onTop: true })
+    await closePrompt()
+    expect(await answer).toMatchObject({ error: 'access_denied' })
+  })
+
+  it('cannot be allowed in its first second, neither by its button nor by its page', { timeout: 90_000 }, async () => {
+    const { answer, page, id } = await ask('quick-cli')
+    // The page is there, and asks at once, as one that was taken over would.
+    expect(await call(page, 'approve', { id })).toMatchObject({ ok: false, error: { error: 'slow_down' } })
+    expect(await call(await app.main(), 'approve', { id })).toMatchObject({ ok: false, error: { error: 'slow_down' } })
+    const button = page.getByRole('button', { name: 'Pair', exact: true })
+    expect(await button.isDisabled()).toBe(true)
+    await until(async () => ((await button.isEnabled()) ? true : undefined))
+    await button.click()
+    expect(await answer).toMatchObject({ client_id: expect.any(String) as string })
+    await until(() => (page.isClosed() ? true : undefined))
+  })
+
+  it('is denied when its window is closed', { timeout: 90_000 }, async () => {
+    const { answer, page } = await ask('closed-cli')
+    await closePrompt()
+    expect(await answer).toMatchObject({ error: 'access_denied' })
+    await until(() => (page.isClosed() ? true : undefined))
+  })
+
+  it('is denied when its page crashes', { timeout: 90_000 }, async () => {
+    const { answer } = await ask('crash-cli')
+    await app.app.evaluate(({ BrowserWindow }) => {
+      for (const window of BrowserWindow.getAllWindows())
+        if (window.webContents.getURL().includes('#/prompt/')) window.webContents.forcefullyCrashRenderer()
+    })
+    expect(await answer).toMatchObject({ error: 'access_denied' })
+    await until(async () => ((await windowState()) === undefined ? true : undefined))
+  })
+
+  it('is decided in its own window, and that window decides nothing else', { timeout: 90_000 }, async () => {
+    const { answer, page } = await ask('narrow-cli')
+    const refused = { ok: false, error: { error: 'access_denied' } }
+    expect(await call(page, 'lock')).toMatchObject(refused)
+    expect(await call(page, 'configure', { lock_with_screen: false })).toMatchObject(refused)
+    expect(await call(page, 'deny', { id: 'another' })).toMatchObject(refused)
+    expect((await snapshotOf(page)).requests).toHaveLength(1)
+    await pressEscape(page)
+    expect(await answer).toMatchObject({ error: 'access_denied' })
+  })
+
+  it('goes when nobody asks any more, or the vault is locked', { timeout: 90_000 }, async () => {
+    const { answer, page } = await ask('locked-cli')
+    await call(await app.main(), 'lock')
+    expect(await answer).not.toHaveProperty('client_token')
+    await until(() => (page.isClosed() ? true : undefined))
+    await call(await app.main(), 'unlock', {})
+    expect((await snapshotOf(await app.main())).vault.state).toBe('unlocked')
+  })
+})
