@@ -21,6 +21,6 @@ export function announcements(before: Snapshot, after: Snapshot): readonly strin
     if (sentences.length >= 4) break
   }
   if (before.vault.state !== after.vault.state)
-    sentences.push(`${text.nav.vault}: ${vaultWords(after.vault.state).word}.`)
+    sentences.push(`${text.vault.title}: ${vaultWords(after.vault.state).word}.`)
   return sentences
 }

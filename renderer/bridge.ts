@@ -59,14 +59,19 @@ export function unwrap(result: unknown): unknown {
     body.error_description ?? 'The answer could not be understood.',
     {
       ...(body.resolve && { resolve: body.resolve }),
+      ...(body.request_id !== undefined && { request_id: body.request_id }),
       ...(body.candidates && { candidates: body.candidates }),
+      ...(body.retry_after !== undefined && { retry_after: body.retry_after }),
     },
   )
 }
 
+/** A call the other side could not even be given (its process is going) is `not_running`, as a silent console is. */
 function preloadBridge(preload: Preload): Bridge {
   const call: Bridge['call'] = (method, ...[argument]) =>
-    preload[method](argument).then(unwrap) as ReturnType<WindowApi[typeof method]>
+    preload[method](argument).then(unwrap, (cause: unknown) => {
+      throw new BrokerError('not_running', 'Valetkey does not answer its own window.', { cause })
+    }) as ReturnType<WindowApi[typeof method]>
   return {
     call,
     watch(onSnapshot, onConnection) {
@@ -76,12 +81,22 @@ function preloadBridge(preload: Preload): Bridge {
         onConnection('live')
         onSnapshot(snapshot)
       }
+      // The window's own process may still be starting; what it pushes later is taken too.
+      let timer: ReturnType<typeof setTimeout> | undefined
+      let delay = RETRY.first
+      const ask = (): void => {
+        call('snapshot').then(take, () => {
+          if (!watching) return
+          onConnection('lost')
+          timer = setTimeout(ask, delay)
+          delay = Math.min(delay * 2, RETRY.most)
+        })
+      }
       preload.onSnapshot(take)
-      call('snapshot').then(take, () => {
-        if (watching) onConnection('lost')
-      })
+      ask()
       return () => {
         watching = false
+        clearTimeout(timer)
       }
     },
   }

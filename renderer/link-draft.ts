@@ -1,6 +1,6 @@
 /** What the person has typed for a new account. The rule: an empty field is absent from the request, never an empty text. */
 import type { BrokerError } from '../main/contract/errors.ts'
-import type { ProviderSummary } from '../main/contract/model.ts'
+import type { ProviderSummary, Redirect } from '../main/contract/model.ts'
 import type { LinkRequest } from '../main/contract/window-api.ts'
 
 export interface Draft {
@@ -11,6 +11,8 @@ export interface Draft {
   readonly scopes: readonly string[]
   readonly otherScopes: string
   readonly label: string
+  /** The way back that was chosen because another did not work. */
+  readonly redirect?: Redirect
 }
 
 export function emptyDraft(provider: ProviderSummary): Draft {
@@ -37,6 +39,7 @@ export function requestOf(draft: Draft, provider: ProviderSummary, openBrowser: 
     ...(clientId !== '' && { client_id: clientId }),
     ...(draft.clientSecret !== '' && { client_secret: draft.clientSecret }),
     ...(label !== '' && { label }),
+    ...(draft.redirect !== undefined && { redirect: draft.redirect }),
   }
 }
 

@@ -9,8 +9,11 @@ export type Route =
   | { readonly screen: 'link'; readonly id?: string }
   | { readonly screen: 'approvals' }
   | { readonly screen: 'apps'; readonly id?: string }
-  | { readonly screen: 'activity' }
-  | { readonly screen: 'vault' }
+  /** `id`: of the app whose requests are shown. */
+  | { readonly screen: 'activity'; readonly id?: string }
+  | { readonly screen: 'settings' }
+  /** One question in a window of its own. */
+  | { readonly screen: 'prompt'; readonly id: string }
 
 export type Screen = Route['screen']
 
@@ -23,13 +26,22 @@ export function parseRoute(hash: string): Route {
       return { screen: 'link', ...target }
     case 'apps':
       return { screen: 'apps', ...target }
-    case 'approvals':
     case 'activity':
-    case 'vault':
+      return { screen: 'activity', ...target }
+    case 'approvals':
+    case 'settings':
       return { screen }
+    case 'prompt':
+      return target.id === undefined ? { screen: 'approvals' } : { screen, id: target.id }
     default:
       return { screen: 'accounts', ...(screen === 'accounts' ? target : {}) }
   }
+}
+
+/** The list a detail was opened from; `undefined` where Back would lose something or there is nothing behind. */
+export function parentOf(route: Route): Screen | undefined {
+  if (route.screen === 'prompt' || !('id' in route)) return undefined
+  return route.screen === 'link' ? 'accounts' : route.screen
 }
 
 export function hrefOf(screen: Screen, id?: string): string {

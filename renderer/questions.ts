@@ -3,7 +3,9 @@
  * nothing moves under the hand that was about to press; it goes when the screen is left.
  */
 import { useEffect, useState } from 'react'
-import type { AccessRequest, Account } from '../main/contract/model.ts'
+import { asBrokerError, type BrokerError } from '../main/contract/errors.ts'
+import type { AccessRequest, Account, Duration } from '../main/contract/model.ts'
+import { useNow, useStore } from './state.ts'
 
 export type Ending = 'allowed' | 'denied' | 'expired' | 'elsewhere'
 
@@ -42,6 +44,61 @@ export function mergeQuestions(
     .toSorted((a, b) => a.created_at - b.created_at)
   if (added.length === 0 && kept.every((entry, index) => entry === shown[index])) return shown
   return [...kept, ...added.map((request) => ({ request }))]
+}
+
+/** What the person says to a question. */
+export interface Answer {
+  readonly for: Duration
+  /** Which account, where the question leaves it open. */
+  readonly account: string | undefined
+}
+
+export interface Questions {
+  readonly shown: readonly Shown[]
+  /** Seconds since the epoch. */
+  readonly now: number
+  /** Whether anything can be allowed yet. */
+  readonly armed: boolean
+  /** The question that is being decided. */
+  readonly busy: string | undefined
+  readonly failed: { readonly id: string; readonly error: BrokerError } | undefined
+  /** `undefined` denies. Answers whether it was done. */
+  readonly decide: (request: AccessRequest, answer: Answer | undefined) => Promise<boolean>
+}
+
+/** The questions of a screen that is shown while `pending` wait. */
+export function useQuestions(pending: readonly AccessRequest[]): Questions {
+  const store = useStore()
+  const now = useNow(1000)
+  const [shown, setShown] = useState<readonly Shown[]>([])
+  const [decided, setDecided] = useState<ReadonlyMap<string, Ending>>(new Map())
+  const [busy, setBusy] = useState<string>()
+  const [failed, setFailed] = useState<Questions['failed']>()
+  const merged = mergeQuestions(shown, pending, decided, now)
+  if (merged !== shown) setShown(merged)
+  const armed = useArmed(merged.map(({ request, ended }) => `${request.id}${ended ?? ''}`).join(' '))
+
+  const decide: Questions['decide'] = async (request, answer) => {
+    setBusy(request.id)
+    setFailed(undefined)
+    try {
+      if (answer)
+        await store.call('approve', {
+          id: request.id,
+          ...(request.kind === 'access' && { for: answer.for, right: request.right }),
+          ...(answer.account !== undefined && { account: answer.account }),
+        })
+      else await store.call('deny', { id: request.id })
+      setDecided((before) => new Map(before).set(request.id, answer ? 'allowed' : 'denied'))
+      return true
+    } catch (thrown) {
+      setFailed({ id: request.id, error: asBrokerError(thrown) })
+      return false
+    } finally {
+      setBusy(undefined)
+    }
+  }
+  return { shown: merged, now, armed, busy, failed, decide }
 }
 
 /** The accounts a question without one may be answered with: those that have the scopes asked for, or else all. */

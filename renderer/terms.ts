@@ -9,6 +9,7 @@ import type {
   ActivityEntry,
   ClientKind,
   Duration,
+  Redirect,
   RequestKind,
   Right,
   VaultState,
@@ -192,16 +193,59 @@ export function vaultWords(state: VaultState): { readonly word: string; readonly
   }
 }
 
-export function protectionWords(kind: KeySlotKind): string {
+/** How the vault's key is kept: a few words, what that protects against, and what it does not. */
+export function protectionWords(kind: KeySlotKind): {
+  readonly word: string
+  readonly does: string
+  readonly doesNot: string
+} {
   switch (kind) {
     case 'safe-storage':
-      return 'the operating system (safe storage)'
+      return {
+        word: 'the operating system, for your login',
+        does: 'A copy of the disk or of a backup is of no use to anybody without your login.',
+        doesNot: 'While you are logged in, a program that runs as you can ask the system for the key too.',
+      }
     case 'os-keyring':
-      return 'the operating system’s keyring'
+      return {
+        word: 'your desktop’s keyring',
+        does: 'A copy of the disk or of a backup is of no use to anybody without what opens the keyring.',
+        doesNot: 'While the keyring is open, a program that runs as you can ask it for the key too.',
+      }
     case 'passphrase':
-      return 'your passphrase'
+      return {
+        word: 'your passphrase',
+        does: 'The passphrase is written down nowhere; without it the vault is noise, also to programs that run as you.',
+        doesNot:
+          'While the vault is unlocked, its key is in Valetkey’s memory. A forgotten passphrase opens nothing again.',
+      }
     case 'key-file':
-      return 'a file on this disk'
+      return {
+        word: 'a file beside the vault',
+        does: 'Other users of this computer cannot read the file.',
+        doesNot: 'Whoever gets your files, by a backup or a stolen disk, has the vault and its key together.',
+      }
+  }
+}
+
+/** A way back from the browser: what happens, and what the button that tries it says. */
+export function redirectWords(redirect: Redirect): { readonly how: string; readonly offer: string } {
+  switch (redirect) {
+    case 'custom-scheme':
+      return {
+        how: 'When you are done, the browser asks whether to open Valetkey. Allow it, and you are back here.',
+        offer: 'Try another way: straight back to the app',
+      }
+    case 'loopback':
+      return {
+        how: 'When you are done, the browser ends on a page of Valetkey on this computer, and this page notices by itself.',
+        offer: 'Try another way: over a page on this computer',
+      }
+    case 'paste':
+      return {
+        how: 'When you are done, the browser ends on a page that does not load. Copy that page’s whole address and paste it here.',
+        offer: 'Try another way: paste the address yourself',
+      }
   }
 }
 
@@ -233,7 +277,13 @@ export function unlinkWords(remote: UnlinkReport['remote']): {
   }
 }
 
-export function actionWords(action: ActivityAction): string {
+export function actionWords({ action, outcome }: Pick<ActivityEntry, 'action' | 'outcome'>): string {
+  // Pausing is written down as the locking it nearly is.
+  if (outcome === 'paused' || outcome === 'resumed') return 'All access'
+  return plainActionWords(action)
+}
+
+function plainActionWords(action: ActivityAction): string {
   switch (action) {
     case 'token':
       return 'A token'
@@ -266,6 +316,10 @@ const outcomes: Readonly<Record<string, readonly [Tone, string]>> = {
   'token ok': ['good', 'Allowed'],
   'invalidate ok': ['good', 'Allowed'],
   refreshed: ['good', 'Renewed'],
+  unsaved: ['bad', 'Renewed, not saved to disk'],
+  paused: ['plain', 'Paused'],
+  resumed: ['good', 'Resumed'],
+  'request-refused': ['bad', 'Refused by the provider'],
   offline: ['plain', 'Provider not reached'],
   ambiguous: ['plain', 'Answer lost; tried again'],
   transient: ['plain', 'Provider in trouble; tried again'],

@@ -10,6 +10,7 @@ import { Button, Note, Problem, useAction } from '../ui/action.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Field } from '../ui/field.tsx'
 import { Mark } from '../ui/icons.tsx'
+import { LifetimeBar } from '../ui/lifetime.tsx'
 import { StateWords } from '../ui/state-words.tsx'
 import { Clock, When } from '../ui/time.tsx'
 import { LongText, Name, Scopes, Sentence } from '../ui/words.tsx'
@@ -76,6 +77,18 @@ export function AccountDetail({ account, snapshot, now }: Props): ReactElement {
             onPress={signIn}
           >
             {text.account.again}
+          </Button>
+        )}
+        {running && (
+          <Button
+            disabled={action.pending}
+            onPress={() => {
+              action.run(async () => {
+                await store.call('cancelSignIn', { id: running.id })
+              })
+            }}
+          >
+            {text.account.cancelSignIn}
           </Button>
         )}
         <Button
@@ -179,19 +192,18 @@ function Facts({ account, now }: { readonly account: Account; readonly now: numb
       <dd>{account.last_used_at === undefined ? text.never : <When at={account.last_used_at} now={now} />}</dd>
       <dt>{text.account.token}</dt>
       <dd>
-        {token === undefined ? (
-          text.account.noToken
-        ) : token.expires_at === null ? (
-          text.account.noExpiry
-        ) : (
-          <Sentence of={text.account.goodUntil} values={{ time: <Clock at={token.expires_at} now={now} /> }} />
+        <LifetimeBar account={account} now={now} />
+        {typeof token?.expires_at === 'number' && (
+          <div className="row-more">
+            <Sentence of={text.account.goodUntil} values={{ time: <Clock at={token.expires_at} now={now} /> }} />
+          </div>
         )}
         {typeof token?.renews_at === 'number' && (
-          <div>
+          <div className="row-more">
             <Sentence of={text.account.renews} values={{ time: <When at={token.renews_at} now={now} /> }} />
           </div>
         )}
-        {!account.renewable && <div>{text.account.notRenewable}</div>}
+        {!account.renewable && <div className="row-more">{text.account.notRenewable}</div>}
       </dd>
     </dl>
   )

@@ -7,6 +7,7 @@ import { byName, useNow } from '../state.ts'
 import { text } from '../text.ts'
 import { Field } from '../ui/field.tsx'
 import { Icon, Mark } from '../ui/icons.tsx'
+import { LifetimeBar } from '../ui/lifetime.tsx'
 import { StateWords } from '../ui/state-words.tsx'
 import { When } from '../ui/time.tsx'
 import { Name, Sentence } from '../ui/words.tsx'
@@ -109,7 +110,7 @@ interface RowProps {
 function AccountRow({ account, apps, current, now }: RowProps): ReactElement {
   return (
     <li>
-      <a className="row" href={hrefOf('accounts', account.id)} aria-current={current ? 'true' : undefined}>
+      <a className="row row-account" href={hrefOf('accounts', account.id)} aria-current={current ? 'true' : undefined}>
         <Mark of={account.provider_name} />
         <span className="row-body">
           <span className="row-title clip">
@@ -121,12 +122,13 @@ function AccountRow({ account, apps, current, now }: RowProps): ReactElement {
           <span className="row-state">
             <StateWords account={account} />
             {account.state === 'connected' && account.last_used_at !== undefined && (
-              <span className="row-more">
+              <span className="row-more row-used">
                 {text.account.lastUsed.toLowerCase()} <When at={account.last_used_at} now={now} />
               </span>
             )}
           </span>
         </span>
+        <LifetimeBar account={account} now={now} inRow />
       </a>
     </li>
   )

@@ -1,63 +1,41 @@
-/** Who asked for what, and what came of it: newest first, growing at the top while it is watched. */
-import { type ReactElement, useCallback, useEffect, useRef, useState } from 'react'
+/**
+ * Who asked for what, and what came of it: a day at a glance, then row by row, newest first, growing at the top while it
+ * is watched. The rule: one row per request, in words, and nothing shown that was not loaded.
+ */
+import { type ReactElement, useMemo, useState } from 'react'
 import type { ActivityEntry } from '../../main/contract/model.ts'
 import type { Snapshot } from '../../main/contract/window-api.ts'
-import { useNow, useStore } from '../state.ts'
+import { type Feed, useActivityFeed } from '../activity-feed.ts'
+import { accountWords, everything, type Filter, fits, who, whoWords } from '../activity-filter.ts'
+import { countByHour } from '../hours.ts'
+import { useNow } from '../state.ts'
 import { actionWords, outcomeWords } from '../terms.ts'
 import { text } from '../text.ts'
-import { Button, Problem, useAction } from '../ui/action.tsx'
+import { Button, Problem } from '../ui/action.tsx'
+import { HourChart } from '../ui/hour-chart.tsx'
 import { Icon } from '../ui/icons.tsx'
 import { When } from '../ui/time.tsx'
 import { LongText, Name, Scopes } from '../ui/words.tsx'
+import { ActivityTools } from './activity-tools.tsx'
 
-/** Rows fetched at a time. */
-const PAGE = 50
-/** Milliseconds between looks at what is new: not every row comes with a change of the snapshot. */
-const LOOK = 2000
+/** Rows shown at a time. */
+const STEP = 50
 
-export function ActivityScreen({ snapshot }: { readonly snapshot: Snapshot }): ReactElement {
-  const store = useStore()
+interface Props {
+  readonly snapshot: Snapshot
+  /** The app whose rows are shown first. */
+  readonly app: string | undefined
+}
+
+export function ActivityScreen({ snapshot, app }: Props): ReactElement {
   const now = useNow(15_000)
-  const action = useAction()
-  const [entries, setEntries] = useState<readonly ActivityEntry[]>()
-  const [ended, setEnded] = useState(false)
-  const newest = useRef<number>(undefined)
-  const looking = useRef(false)
-
-  const look = useCallback(async () => {
-    if (looking.current) return
-    looking.current = true
-    try {
-      const after = newest.current
-      const answer = await store.call('activity', { limit: PAGE, ...(after !== undefined && { after }) })
-      setEntries((before) => mergeEntries(before ?? [], answer.entries))
-      newest.current = Math.max(newest.current ?? 0, ...answer.entries.map((entry) => entry.id))
-      if (after === undefined && answer.entries.length < PAGE) setEnded(true)
-    } catch {
-      // The connection banner says what is wrong; the next look tries again.
-    } finally {
-      looking.current = false
-    }
-  }, [store])
-  useEffect(() => {
-    void look()
-    const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') void look()
-    }, LOOK)
-    return () => {
-      clearInterval(timer)
-    }
-  }, [look])
-
-  const more = (): void => {
-    const oldest = entries?.at(-1)?.id
-    action.run(async () => {
-      const answer = await store.call('activity', { limit: PAGE, ...(oldest !== undefined && { before: oldest }) })
-      setEntries((before) => mergeEntries(before ?? [], answer.entries))
-      setEnded(answer.entries.length < PAGE)
-    })
-  }
-
+  const feed = useActivityFeed()
+  const { entries } = feed
+  const [filter, setFilter] = useState<Filter>({ ...everything, ...(app !== undefined && { app }) })
+  const fitting = useMemo(() => entries?.filter((entry) => fits(entry, filter)), [entries, filter])
+  const hours = useMemo(() => countByHour(fitting ?? [], now), [fitting, now])
+  const oldest = entries?.at(-1)?.at
+  const since = !feed.ended && oldest !== undefined && oldest > (hours[0]?.start ?? 0) ? oldest : undefined
   return (
     <>
       <div className="head">
@@ -69,52 +47,78 @@ export function ActivityScreen({ snapshot }: { readonly snapshot: Snapshot }): R
           <p>{text.activity.empty}</p>
         </div>
       )}
-      {entries && entries.length > 0 && (
+      {entries && fitting && entries.length > 0 && (
         <>
-          <table className="activity">
-            <thead>
-              <tr>
-                <th scope="col">{text.activity.time}</th>
-                <th scope="col">{text.activity.app}</th>
-                <th scope="col">{text.activity.account}</th>
-                <th scope="col">{text.activity.asked}</th>
-                <th scope="col">{text.activity.result}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {entries.map((entry) => (
-                <Row key={entry.id} entry={entry} snapshot={snapshot} now={now} />
-              ))}
-            </tbody>
-          </table>
-          <Problem error={action.error} />
-          <div className="actions">
-            {ended ? (
-              <p className="quiet-text">{text.activity.end}</p>
-            ) : (
-              <Button disabled={action.pending} onPress={more}>
-                {text.activity.more}
-              </Button>
-            )}
-          </div>
+          <HourChart hours={hours} now={now} since={since} onOlder={feed.more} />
+          <ActivityTools entries={entries} snapshot={snapshot} filter={filter} onChange={setFilter} />
+          <Rows
+            key={`${filter.app} ${filter.account} ${filter.result}`}
+            entries={fitting}
+            feed={feed}
+            snapshot={snapshot}
+            now={now}
+          />
         </>
       )}
     </>
   )
 }
 
-/** Both, each entry once, newest first. */
-export function mergeEntries(
-  before: readonly ActivityEntry[],
-  more: readonly ActivityEntry[],
-): readonly ActivityEntry[] {
-  const known = new Set(before.map((entry) => entry.id))
-  const added = more.filter((entry) => !known.has(entry.id))
-  return added.length === 0 ? before : [...before, ...added].toSorted((a, b) => b.id - a.id)
+function Rows({
+  entries,
+  feed,
+  snapshot,
+  now,
+}: {
+  readonly entries: readonly ActivityEntry[]
+  readonly feed: Feed
+  readonly snapshot: Snapshot
+  readonly now: number
+}): ReactElement {
+  const [room, setRoom] = useState(STEP)
+  const shown = entries.slice(0, room)
+  const ended = feed.ended && entries.length <= room
+  return (
+    <>
+      {shown.length === 0 ? (
+        <p className="quiet-text">{text.activity.noMatch}</p>
+      ) : (
+        <table className="activity">
+          <thead>
+            <tr>
+              <th scope="col">{text.activity.time}</th>
+              <th scope="col">{text.activity.app}</th>
+              <th scope="col">{text.activity.account}</th>
+              <th scope="col">{text.activity.asked}</th>
+              <th scope="col">{text.activity.result}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((entry) => (
+              <Row key={entry.id} entry={entry} snapshot={snapshot} now={now} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      <Problem error={feed.older.error} />
+      <div className="actions">
+        {ended ? (
+          <p className="quiet-text">{text.activity.end}</p>
+        ) : (
+          <Button
+            disabled={feed.older.pending}
+            onPress={() => {
+              if (entries.length < room + STEP && !feed.ended) feed.more()
+              setRoom(room + STEP)
+            }}
+          >
+            {text.activity.more}
+          </Button>
+        )}
+      </div>
+    </>
+  )
 }
-
-/** What nobody asked for is the broker's own doing; what no program asked for is the person's. */
-const byItself = new Set<ActivityEntry['action']>(['refresh'])
 
 function Row({
   entry,
@@ -125,8 +129,6 @@ function Row({
   readonly snapshot: Snapshot
   readonly now: number
 }): ReactElement {
-  const client = snapshot.clients.find((other) => other.id === entry.client_id)
-  const account = snapshot.accounts.find((other) => other.id === entry.account_id)
   const { tone, words } = outcomeWords(entry)
   return (
     <tr>
@@ -135,20 +137,21 @@ function Row({
       </td>
       <td data-label={text.activity.app}>
         {entry.client_id === undefined ? (
-          <span className="quiet-text">{byItself.has(entry.action) ? text.activity.valetkey : text.activity.you}</span>
+          <span className="quiet-text">{whoWords(who(entry), snapshot.clients)}</span>
         ) : (
-          <Name of={client?.name ?? text.activity.removedApp} />
+          <Name of={whoWords(entry.client_id, snapshot.clients)} />
         )}
       </td>
       <td data-label={text.activity.account}>
-        {entry.account_id !== undefined && <Name of={account?.label ?? text.activity.removedAccount} />}
+        {entry.account_id !== undefined && <Name of={accountWords(entry.account_id, snapshot.accounts)} />}
       </td>
       <td data-label={text.activity.asked}>
-        {actionWords(entry.action)}
-        {entry.scope !== undefined && entry.scope !== '' && <Scopes of={entry.scope} />}
+        <span>{actionWords(entry)}</span>
+        {entry.scope !== undefined && entry.scope !== '' && <Scopes of={entry.scope} most={4} />}
       </td>
       <td data-label={text.activity.result}>
         <span className={`outcome outcome-${tone}`}>
+          <Icon name={tone === 'good' ? 'check' : tone === 'bad' ? 'cross' : 'dot'} />
           <Name of={words} />
         </span>
         {entry.detail !== undefined && (

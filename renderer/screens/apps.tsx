@@ -7,7 +7,7 @@ import { byName, useNotify, useNow, useStore } from '../state.ts'
 import { kindWords } from '../terms.ts'
 import { text } from '../text.ts'
 import { Button, Problem, useAction } from '../ui/action.tsx'
-import { CopyButton } from '../ui/banners.tsx'
+import { CommandLine } from '../ui/copy.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Icon, Mark } from '../ui/icons.tsx'
 import { When } from '../ui/time.tsx'
@@ -36,10 +36,7 @@ export function AppsScreen({
           <p>
             {text.apps.empty} {text.apps.emptyHint}
           </p>
-          <p>
-            <code className="command">{EXAMPLE}</code>
-          </p>
-          <CopyButton value={EXAMPLE} label={text.copy} />
+          <CommandLine line={EXAMPLE} />
         </div>
       ) : (
         <div className={id === undefined ? 'split split-none' : 'split'}>
@@ -116,6 +113,9 @@ function AppDetail({
         </div>
       </div>
       <div className="actions">
+        <a className="button" href={hrefOf('activity', client.id)}>
+          <span>{text.apps.requests}</span>
+        </a>
         <Button
           tone="danger"
           onPress={() => {

@@ -2,16 +2,19 @@
  * Linking an account: choose the provider, say what it needs, sign in in the browser, arrive at the account. The rule:
  * what was typed stays until the sign-in worked, and an error stands at the field it is about.
  */
-import { type ReactElement, useState } from 'react'
+import { type ReactElement, useContext, useState } from 'react'
 import type { ProviderSummary, SignIn } from '../../main/contract/model.ts'
 import type { Snapshot } from '../../main/contract/window-api.ts'
 import { emptyDraft, fieldOf, requestOf, type Draft } from '../link-draft.ts'
+import { LinkMemoryContext } from '../link-memory.ts'
 import { hrefOf, navigate } from '../navigation.ts'
 import { useStore } from '../state.ts'
+import { redirectWords } from '../terms.ts'
 import { text } from '../text.ts'
-import { Button, Problem, useAction } from '../ui/action.tsx'
+import { Button, Note, Problem, useAction } from '../ui/action.tsx'
 import { Field } from '../ui/field.tsx'
 import { Icon, Mark } from '../ui/icons.tsx'
+import { Steps } from '../ui/steps.tsx'
 import { Name, plain, Sentence } from '../ui/words.tsx'
 import { SignInPanel } from './sign-in.tsx'
 
@@ -27,6 +30,7 @@ export function LinkScreen({
 }): ReactElement {
   const store = useStore()
   const action = useAction()
+  const memory = useContext(LinkMemoryContext)
   const [draft, setDraft] = useState<Draft>()
   const [started, setStarted] = useState<SignIn>()
   const provider = snapshot.providers.find((candidate) => candidate.id === draft?.provider)
@@ -34,13 +38,28 @@ export function LinkScreen({
   if (id !== undefined) {
     const signIn =
       snapshot.sign_ins.find((candidate) => candidate.id === id) ?? (started?.id === id ? started : undefined)
-    return <SignInPanel key={id} id={id} signIn={signIn} snapshot={snapshot} />
+    return (
+      <SignInPanel
+        key={id}
+        id={id}
+        signIn={signIn}
+        snapshot={snapshot}
+        onStarted={setStarted}
+        onForm={(redirect) => {
+          const known = snapshot.providers.find((candidate) => candidate.id === signIn?.provider)
+          if (known && draft?.provider !== known.id) setDraft({ ...emptyDraft(known), redirect })
+          else setDraft((before) => before && { ...before, redirect })
+          navigate('link')
+        }}
+      />
+    )
   }
   return (
     <>
       <a className="back" href={hrefOf('accounts')}>
         <Icon name="back" /> {text.accounts.title}
       </a>
+      <Steps at={provider ? 1 : 0} />
       <div className="head">
         <h1 tabIndex={-1}>
           {provider ? (
@@ -62,7 +81,9 @@ export function LinkScreen({
           }}
           onSubmit={() => {
             action.run(async () => {
-              const signIn = await store.call('link', requestOf(draft, provider, snapshot.surface === 'window'))
+              const request = requestOf(draft, provider, snapshot.surface === 'window')
+              const signIn = await store.call('link', request)
+              memory.set(signIn.id, { request, known: new Set(snapshot.accounts.map((account) => account.id)) })
               setStarted(signIn)
               navigate('link', signIn.id)
             })
@@ -143,6 +164,7 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
         if (!action.pending) onSubmit()
       }}
     >
+      {draft.redirect !== undefined && <Note tone="info">{redirectWords(draft.redirect).how}</Note>}
       {provider.variables.map((variable) => (
         <Field
           key={variable.name}

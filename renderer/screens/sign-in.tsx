@@ -1,19 +1,20 @@
 /**
  * A sign-in under way: the person opens the provider by their own click, this page waits for what comes of it. The rule:
- * only an https address, or one on this computer, is ever offered as a link.
+ * only an https address, or one on this computer, is ever offered as a link; and another way is tried in this same place.
  */
-import { type ReactElement, useEffect, useState } from 'react'
-import type { SignIn } from '../../main/contract/model.ts'
-import type { Snapshot } from '../../main/contract/window-api.ts'
+import { type ReactElement, useContext, useEffect, useState } from 'react'
+import type { Redirect, SignIn } from '../../main/contract/model.ts'
+import type { LinkRequest, Snapshot } from '../../main/contract/window-api.ts'
+import { LinkMemoryContext, missingScopes } from '../link-memory.ts'
 import { hrefOf, navigate } from '../navigation.ts'
-import { useNow, useStore } from '../state.ts'
+import { useNotify, useStore } from '../state.ts'
+import { redirectWords } from '../terms.ts'
 import { text } from '../text.ts'
-import { Button, Note, Problem, useAction } from '../ui/action.tsx'
-import { CopyButton } from '../ui/banners.tsx'
-import { Field } from '../ui/field.tsx'
+import { type Action, Button, Note, Problem, useAction } from '../ui/action.tsx'
 import { Icon } from '../ui/icons.tsx'
-import { Clock } from '../ui/time.tsx'
-import { LongText, Name, Sentence } from '../ui/words.tsx'
+import { Steps } from '../ui/steps.tsx'
+import { LongText } from '../ui/words.tsx'
+import { Waiting } from './waiting.tsx'
 
 const words = text.link.sign_in
 
@@ -22,27 +23,96 @@ interface Props {
   /** `undefined` once the broker has forgotten it. */
   readonly signIn: SignIn | undefined
   readonly snapshot: Snapshot
+  /** A new one took its place. */
+  readonly onStarted: (signIn: SignIn) => void
+  /** The form has to be filled in first, for this way back. */
+  readonly onForm: (redirect: Redirect) => void
 }
 
-export function SignInPanel({ id, signIn, snapshot }: Props): ReactElement {
+export function SignInPanel({ id, signIn, snapshot, onStarted, onForm }: Props): ReactElement {
+  const memory = useContext(LinkMemoryContext)
+  const store = useStore()
+  const change = useAction()
   const [last, setLast] = useState(signIn)
   if (signIn && signIn !== last) setLast(signIn)
   const shown = signIn ?? last
-  const arrivedAt = shown?.state === 'done' ? shown.account_id : undefined
-  useEffect(() => {
-    if (arrivedAt !== undefined) navigate('accounts', arrivedAt, 'replace')
-  }, [arrivedAt])
+  useArrival(id, shown, snapshot)
+
+  const request = shown && requestAgain(shown, memory.get(id)?.request)
+  const startAgain = (redirect: Redirect | undefined): void => {
+    change.run(async () => {
+      if (signIn?.state === 'waiting') await store.call('cancelSignIn', { id })
+      if (!request) {
+        memory.delete(id)
+        if (redirect === undefined) navigate('link')
+        else onForm(redirect)
+        return
+      }
+      const wish = {
+        ...request,
+        open_browser: snapshot.surface === 'window',
+        ...(redirect !== undefined && { redirect }),
+      }
+      const next = await store.call('link', wish)
+      memory.set(next.id, { request: wish, known: memory.get(id)?.known ?? new Set() })
+      memory.delete(id)
+      onStarted(next)
+      navigate('link', next.id, 'replace')
+    })
+  }
   return (
     <>
       <a className="back" href={hrefOf('accounts')}>
         <Icon name="back" /> {text.accounts.title}
       </a>
+      <Steps at={2} />
       <div className="head">
-        <h1 tabIndex={-1}>{titleOf(shown)}</h1>
+        <h1 tabIndex={-1}>{change.pending ? words.changing : titleOf(shown)}</h1>
       </div>
-      {shown ? <Body id={id} signIn={shown} snapshot={snapshot} known={signIn !== undefined} /> : <Over />}
+      {change.pending ? (
+        <div className="card form">
+          <progress aria-label={words.changing} />
+        </div>
+      ) : shown ? (
+        <Body
+          id={id}
+          signIn={shown}
+          known={signIn !== undefined}
+          keepsDraft={request !== undefined}
+          hostOpens={snapshot.surface === 'window'}
+          change={change}
+          onAgain={startAgain}
+        />
+      ) : (
+        <Over />
+      )}
     </>
   )
+}
+
+/** What would start the same again: what this page asked for, or an account's own sign-in; else only a form can tell. */
+function requestAgain(signIn: SignIn, remembered: LinkRequest | undefined): LinkRequest | undefined {
+  if (remembered) return remembered
+  return signIn.account_id === undefined ? undefined : { provider: signIn.provider, account: signIn.account_id }
+}
+
+/** Goes on to the account once it is there, and says what was otherwise than asked. */
+function useArrival(id: string, signIn: SignIn | undefined, snapshot: Snapshot): void {
+  const memory = useContext(LinkMemoryContext)
+  const notify = useNotify()
+  const arrivedAt = signIn?.state === 'done' ? signIn.account_id : undefined
+  const account = snapshot.accounts.find((candidate) => candidate.id === arrivedAt)
+  const scope = account?.scope
+  useEffect(() => {
+    if (arrivedAt === undefined || scope === undefined) return
+    const remembered = memory.get(id)
+    memory.delete(id)
+    const missing = missingScopes(remembered?.request.scope, scope)
+    if (missing !== '') notify({ tone: 'warning', message: text.link.fewer, detail: missing })
+    if (remembered?.known.has(arrivedAt) && remembered.request.account === undefined)
+      notify({ tone: 'good', message: text.link.already })
+    navigate('accounts', arrivedAt, 'replace')
+  }, [arrivedAt, scope, id, memory, notify])
 }
 
 function titleOf(signIn: SignIn | undefined): string {
@@ -70,157 +140,77 @@ function Over(): ReactElement {
   )
 }
 
-function Body({
-  id,
-  signIn,
-  snapshot,
-  known,
-}: {
+interface BodyProps {
   readonly id: string
   readonly signIn: SignIn
-  readonly snapshot: Snapshot
   readonly known: boolean
-}): ReactElement {
+  /** Whether another way can be tried without asking for anything again. */
+  readonly keepsDraft: boolean
+  readonly hostOpens: boolean
+  readonly change: Action
+  readonly onAgain: (redirect: Redirect | undefined) => void
+}
+
+function Body({ id, signIn, known, keepsDraft, hostOpens, change, onAgain }: BodyProps): ReactElement {
   switch (signIn.state) {
     case 'waiting':
-      return known ? <Waiting id={id} signIn={signIn} /> : <Over />
+      return known ? (
+        <Waiting
+          id={id}
+          signIn={signIn}
+          keepsDraft={keepsDraft}
+          hostOpens={hostOpens}
+          change={change}
+          onAgain={onAgain}
+        />
+      ) : (
+        <Over />
+      )
     case 'finishing':
     case 'done':
-      return <p aria-live="polite">{words.finishing}</p>
+      return (
+        <div className="card form">
+          <progress aria-label={words.finishing} />
+        </div>
+      )
     case 'failed':
-      return <Failed signIn={signIn} snapshot={snapshot} />
+      return <Failed signIn={signIn} change={change} onAgain={onAgain} />
     case 'cancelled':
-      return <Over />
+      return change.error ? <Failed signIn={signIn} change={change} onAgain={onAgain} /> : <Over />
   }
 }
 
-/** The address if the browser may be sent there, else `undefined`. */
-export function safeAddress(url: string): URL | undefined {
-  if (!URL.canParse(url)) return undefined
-  const address = new URL(url)
-  const here = ['127.0.0.1', '[::1]', 'localhost'].includes(address.hostname)
-  return address.protocol === 'https:' || (address.protocol === 'http:' && here) ? address : undefined
-}
-
-function Waiting({ id, signIn }: { readonly id: string; readonly signIn: SignIn }): ReactElement {
-  const store = useStore()
-  const now = useNow(60_000)
-  const paste = useAction()
-  const cancel = useAction()
-  const [pasted, setPasted] = useState('')
-  const [showLink, setShowLink] = useState(false)
-  const address = safeAddress(signIn.authorization_url)
+/** Tries the same again, or another way: with what was typed where this page still knows it, else from the form. */
+function Failed({ signIn, change, onAgain }: Pick<BodyProps, 'signIn' | 'change' | 'onAgain'>): ReactElement {
   return (
     <div className="card form">
-      {address ? (
-        <>
-          <p>
-            <Sentence of={words.says} values={{ host: <strong>{<Name of={address.host} />}</strong> }} />
-          </p>
-          <div className="actions">
-            <a className="button primary" href={address.href} target="_blank" rel="noopener noreferrer">
-              <Icon name="away" />
-              <span>
-                <Sentence of={words.open} values={{ host: <Name of={address.host} /> }} />
-              </span>
-            </a>
-            <CopyButton
-              value={address.href}
-              label={words.copy}
-              onRefused={() => {
-                setShowLink(true)
-              }}
-            />
-          </div>
-          <details
-            open={showLink}
-            onToggle={(event) => {
-              setShowLink(event.currentTarget.open)
-            }}
-          >
-            <summary>{words.showLink}</summary>
-            <Field label={words.showLink} code value={address.href} onChange={() => undefined} />
-          </details>
-        </>
-      ) : (
-        <Note tone="bad">{words.unsafe}</Note>
+      {signIn.state === 'failed' && (
+        <Note tone="bad">
+          <LongText of={signIn.error?.description ?? words.failed} />
+        </Note>
       )}
-      <form
-        className="paste"
-        onSubmit={(event) => {
-          event.preventDefault()
-          if (paste.pending) return
-          paste.run(async () => {
-            await store.call('submitRedirect', { id, url: pasted.trim() })
-          })
-        }}
-      >
-        <Field
-          label={words.paste}
-          hint={signIn.redirect === 'paste' ? words.pasteRequired : words.pasteHint}
-          code
-          value={pasted}
-          error={paste.error?.message}
-          onChange={setPasted}
-        />
-        <div className="actions">
-          <button type="submit" className="button" disabled={paste.pending || pasted.trim() === ''}>
-            <span>{words.submit}</span>
-          </button>
-        </div>
-      </form>
-      <Problem error={cancel.error} />
-      <div className="actions actions-end">
-        <span className="row-more">
-          <Sentence of={words.until} values={{ time: <Clock at={signIn.expires_at} now={now} /> }} />
-        </span>
-        <Button
-          disabled={cancel.pending}
-          onPress={() => {
-            cancel.run(async () => {
-              await store.call('cancelSignIn', { id })
-            })
-          }}
-        >
-          {text.cancel}
-        </Button>
-      </div>
-    </div>
-  )
-}
-
-/** Tries the same again: an account's own sign-in from here, a new account from its form, which still has what was typed. */
-function Failed({ signIn, snapshot }: { readonly signIn: SignIn; readonly snapshot: Snapshot }): ReactElement {
-  const store = useStore()
-  const action = useAction()
-  const account = snapshot.accounts.find((candidate) => candidate.id === signIn.account_id)
-  return (
-    <div className="card form">
-      <Note tone="bad">
-        <LongText of={signIn.error?.description ?? words.failed} />
-      </Note>
-      <Problem error={action.error} />
+      <Problem error={change.error} />
       <div className="actions">
         <Button
           tone="primary"
-          disabled={action.pending}
           onPress={() => {
-            if (!account) {
-              navigate('link')
-              return
-            }
-            action.run(async () => {
-              const again = await store.call('link', {
-                provider: account.provider,
-                account: account.id,
-                open_browser: snapshot.surface === 'window',
-              })
-              navigate('link', again.id, 'replace')
-            })
+            // A new account's form still has what was typed, and may be what has to be mended.
+            if (signIn.account_id === undefined) navigate('link')
+            else onAgain(undefined)
           }}
         >
           {words.retry}
         </Button>
+        {signIn.rungs.map((redirect) => (
+          <Button
+            key={redirect}
+            onPress={() => {
+              onAgain(redirect)
+            }}
+          >
+            {redirectWords(redirect).offer}
+          </Button>
+        ))}
       </div>
     </div>
   )

@@ -5,7 +5,7 @@ import type { Connection } from '../bridge.ts'
 import { type Notice, useStore } from '../state.ts'
 import { connectionWords, vaultWords } from '../terms.ts'
 import { text } from '../text.ts'
-import { Button, Note, Problem, useAction } from './action.tsx'
+import { Note, Problem, useAction } from './action.tsx'
 import { Field } from './field.tsx'
 import { LongText } from './words.tsx'
 
@@ -35,7 +35,7 @@ export function VaultBanners({ vault }: { readonly vault: Snapshot['vault'] }): 
       {(vault.state === 'read-only' || vault.state === 'damaged') && (
         <Note tone={vault.state === 'damaged' ? 'bad' : 'warning'}>
           <strong>
-            {text.nav.vault}: {word}
+            {text.vault.title}: {word}
           </strong>{' '}
           {more}
         </Note>
@@ -134,37 +134,5 @@ export function Notices({
         </Note>
       ))}
     </div>
-  )
-}
-
-/** Copies a text of ours and says so; where the browser refuses, the text itself is there to take. */
-export function CopyButton({
-  value,
-  label,
-  onRefused,
-}: {
-  readonly value: string
-  readonly label: string
-  readonly onRefused?: () => void
-}): ReactElement {
-  const [copied, setCopied] = useState(false)
-  return (
-    <span className="copy">
-      <Button
-        onPress={() => {
-          navigator.clipboard.writeText(value).then(
-            () => {
-              setCopied(true)
-            },
-            () => onRefused?.(),
-          )
-        }}
-      >
-        {label}
-      </Button>
-      <span aria-live="polite" className="hint">
-        {copied && text.copied}
-      </span>
-    </span>
   )
 }

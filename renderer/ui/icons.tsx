@@ -16,6 +16,12 @@ const paths = {
   grid: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z',
   list: 'M4 6h16M4 12h16M4 18h10',
   key: 'M8 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 12h9M18 12v4',
+  cross: 'M6 6l12 12M18 6 6 18',
+  dot: 'M8 12h8',
+  gear: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5M9 14.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5',
+  pause: 'M9 5v14M15 5v14',
+  shield: 'M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12l2 2 4-4',
+  terminal: 'M4 5h16v14H4zM8 10l3 2.5L8 15M13 15h3',
   plus: 'M12 5v14M5 12h14',
   back: 'M11 5l-7 7 7 7M4 12h16',
   away: 'M9 5H5v14h14v-4M13 5h6v6M19 5l-9 9',
@@ -36,7 +42,7 @@ export function Mark({ of, round = false }: { readonly of: string; readonly roun
   const letter = /[\p{L}\p{N}]/u.exec(of.slice(0, 200))?.[0].toUpperCase() ?? '•'
   const hue =
     Array.from(of.slice(0, 64), (character) => character.codePointAt(0) ?? 0).reduce(
-      (sum, point) => (sum * 31 + point) % 997,
+      (sum, point) => ((sum ^ point) * 16_777) % 65_521,
       7,
     ) % 8
   return (

@@ -4,6 +4,7 @@ import type { ReactElement } from 'react'
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'long' })
 const clock = new Intl.DateTimeFormat('en', { timeStyle: 'short' })
 const dayAndClock = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
+const hour = new Intl.DateTimeFormat('en', { hour: 'numeric' })
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
 
 const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
@@ -27,6 +28,11 @@ function exactTime(at: number): string {
 
 /** JavaScript dates end 8.64e15 ms around the epoch; a provider's `expires_in` need not. */
 const clamped = (at: number): number => Math.max(-8.64e15, Math.min(8.64e15, at * 1000))
+
+/** The hour that begins at `at` (seconds since the epoch): "4 PM". */
+export function hourWords(at: number): string {
+  return hour.format(new Date(clamped(at)))
+}
 
 export function When({ at, now }: { readonly at: number; readonly now: number }): ReactElement {
   return (

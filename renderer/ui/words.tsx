@@ -66,10 +66,10 @@ export function Sentence({
   )
 }
 
-/** Scopes as a list of code words. */
-export function Scopes({ of }: { readonly of: string }): ReactElement {
+/** Scopes as a list of code words, the first `most` of them at once. */
+export function Scopes({ of, most = 50 }: { readonly of: string; readonly most?: number }): ReactElement {
   const scopes = [...new Set(of.split(' ').filter((scope) => scope !== ''))]
-  const shown = scopes.slice(0, 50)
+  const shown = scopes.slice(0, most)
   return (
     <ul className="scopes">
       {shown.map((scope) => (
@@ -81,7 +81,12 @@ export function Scopes({ of }: { readonly of: string }): ReactElement {
       ))}
       {scopes.length > shown.length && (
         <li>
-          <LongText of={scopes.slice(shown.length).join(' ')} />
+          <details className="long">
+            <summary>
+              <span className="link">{text.more(scopes.length - shown.length)}</span>
+            </summary>
+            <LongText of={scopes.slice(shown.length).join(' ')} />
+          </details>
         </li>
       )}
     </ul>

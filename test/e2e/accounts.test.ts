@@ -7,10 +7,12 @@ import { prepareRig } from './rig.ts'
 const rig = prepareRig()
 
 /** Shows `id` as it would be in another state. */
-function inState(id: string, change: Partial<Account>): void {
+function inState(id: string, change: { readonly [Name in keyof Account]?: Account[Name] | undefined }): void {
   rig.house.patch = (snapshot) => ({
     ...snapshot,
-    accounts: snapshot.accounts.map((account) => (account.id === id ? { ...account, ...change } : account)),
+    accounts: snapshot.accounts.map((account) =>
+      account.id === id ? ({ ...account, ...change } as Account) : account,
+    ),
   })
 }
 
@@ -152,5 +154,70 @@ describe('accounts', () => {
       (names) => names.length === 1,
     )
     expect(await titles.allInnerTexts()).toEqual(['b10'])
+  })
+
+  it('shows how fresh the token is, and when it renews', { timeout: 60_000 }, async () => {
+    const id = await rig.house.addAccount('ada')
+    const now = Math.floor(Date.now() / 1000)
+    const cases: readonly (readonly [change: Parameters<typeof inState>[1], part: number, words: string])[] = [
+      // Half a minute more than is said, for the time the test takes.
+      [
+        { token: { obtained_at: now - 1800, expires_at: now + 1770, renews_at: now + 1470 } },
+        0.5,
+        'Good for 29 min, renews in 24 min',
+      ],
+      [
+        { token: { obtained_at: now - 3400, expires_at: now + 210, renews_at: now - 1 } },
+        0.05,
+        'Good for 3 min, renews now',
+      ],
+      [
+        { renewable: false, token: { obtained_at: now - 1800, expires_at: now + 1770, renews_at: null } },
+        0.5,
+        'Good for 29 min, then you sign in again',
+      ],
+      [{ token: { obtained_at: now, expires_at: null, renews_at: null } }, 1, 'Does not expire'],
+      [
+        { token: { obtained_at: now - 7200, expires_at: now - 3700, renews_at: null } },
+        0,
+        'Expired 1 h ago, the next request renews it',
+      ],
+      [{ token: undefined }, 0, 'No token held, the next request fetches one'],
+      [{ state: 'locked', token: undefined }, 0, 'Not known while locked'],
+      [{ state: 'needs-sign-in', token: undefined }, 0, 'No token held'],
+    ]
+    const row = rig.page.locator('.row-account .lifetime-words')
+    const meter = rig.page.getByRole('meter', { name: 'How much of the access token’s life is left' })
+    for (const [change, part, words] of cases) {
+      inState(id, change)
+      await rig.go('accounts')
+      await eventually(
+        () => row.innerText(),
+        (shown) => shown === words,
+      )
+      await rig.go(`accounts/${id}`)
+      await expectShown(meter)
+      expect(await meter.getAttribute('aria-valuetext'), words).toBe(words)
+      expect(Number(await meter.getAttribute('value')), words).toBeCloseTo(part, 1)
+      // Heard once: in the row the bar is only for the eye, its words are the row's.
+      expect(await rig.page.getByRole('meter').count()).toBe(1)
+    }
+  })
+
+  it('keeps a row as it was when its token is renewed', async () => {
+    const id = await rig.house.addAccount('ada')
+    const now = Math.floor(Date.now() / 1000)
+    const row = rig.page.getByRole('link', { name: /ada/u })
+    await row.waitFor()
+    const before = await row.boundingBox()
+    for (const [token, words] of [
+      [{ obtained_at: now - 3000, expires_at: now + 590, renews_at: now + 300 }, '9 min'],
+      [{ obtained_at: now, expires_at: now + 86_000, renews_at: now + 85_000 }, '23 h'],
+      [undefined, 'No token held'],
+    ] as const) {
+      inState(id, { token })
+      await expectShown(rig.page.locator('.lifetime-words').filter({ hasText: words }))
+      expect(await row.boundingBox(), words).toEqual(before)
+    }
   })
 })

@@ -100,11 +100,142 @@ describe('activity', () => {
   })
 })
 
+describe('the activity of a day', () => {
+  /** One row an hour for `hours`, each allowed but every fourth, which is denied; by two apps in turn. */
+  async function aDay(): Promise<{ readonly allowed: number; readonly refused: number }> {
+    const first = await rig.house.addProgram('deploy-cli')
+    const second = await rig.house.addProgram('nightly-report')
+    const account_id = await rig.house.addAccount('ada')
+    rig.house.activity.rows.length = 0
+    const now = Date.now() / 1000
+    for (let hour = 19; hour >= 0; hour--)
+      rig.house.activity.append({
+        at: now - hour * 3600,
+        action: 'token',
+        outcome: hour % 4 === 0 ? 'access_denied' : 'ok',
+        client_id: (hour % 2 === 0 ? first : second).client.id,
+        account_id,
+        scope: 'mail',
+      })
+    rig.house.activity.append({ at: now, action: 'lock', outcome: 'paused' })
+    rig.house.activity.append({ at: now, action: 'unlock', outcome: 'resumed' })
+    return { allowed: 15, refused: 5 }
+  }
+  const rows = (): ReturnType<typeof rig.page.locator> => rig.page.locator('.activity tbody tr')
+
+  it('shows the requests per hour as a drawing with a name, and as a table', async () => {
+    const { allowed, refused } = await aDay()
+    await rig.go('activity')
+    const chart = rig.page.getByRole('img', { name: /^Requests of apps in the last 24 hours/u })
+    expect(await chart.getAttribute('aria-label')).toContain(
+      `${String(allowed)} allowed, ${String(refused)} not allowed; most at `,
+    )
+    expect(await chart.locator('.bar-allowed').count()).toBe(allowed)
+    expect(await chart.locator('.bar-refused').count()).toBe(refused)
+    await rig.page.getByText('As a table').click()
+    const table = rig.page.locator('.numbers')
+    await expectShown(table)
+    const cells = (await table.locator('td').allInnerTexts()).map(Number)
+    expect(cells.filter((_, index) => index % 2 === 0).reduce((a, b) => a + b)).toBe(allowed)
+    expect(cells.filter((_, index) => index % 2 === 1).reduce((a, b) => a + b)).toBe(refused)
+    expect(await rig.page.getByText(/^Counted since/u).count()).toBe(0)
+  })
+
+  it('says since when it counts while older rows are not loaded', async () => {
+    const { client } = await rig.house.addProgram('deploy-cli')
+    const now = Date.now() / 1000
+    for (let n = 0; n < 700; n++)
+      rig.house.activity.append({ at: now - 700 + n, action: 'token', outcome: 'ok', client_id: client.id })
+    await rig.go('activity')
+    await expectShown(rig.page.getByText(/^Counted since/u))
+    expect(await rig.page.locator('.legend strong').first().innerText()).toBe('500')
+    await rig.page.getByRole('button', { name: 'Count what is older' }).click()
+    await rig.page.getByText(/^Counted since/u).waitFor({ state: 'hidden' })
+    expect(await rig.page.locator('.legend strong').first().innerText()).toBe('700')
+  })
+
+  it('is narrowed by app, account and result, and says what pausing was', async () => {
+    const { refused } = await aDay()
+    await rig.go('activity')
+    await eventually(
+      () => rows().count(),
+      (count) => count === 22,
+    )
+    expect(await rows().locator('.outcome').allInnerTexts()).toEqual(expect.arrayContaining(['Paused', 'Resumed']))
+    await rig.page.getByLabel('App', { exact: true }).selectOption({ label: 'deploy-cli' })
+    await eventually(
+      () => rows().count(),
+      (count) => count === 10,
+    )
+    await rig.page.getByLabel('Result', { exact: true }).selectOption({ label: 'Denied' })
+    await eventually(
+      () => rows().count(),
+      (count) => count === refused,
+    )
+    await rig.page.getByLabel('App', { exact: true }).selectOption({ label: 'nightly-report' })
+    await expectShown(rig.page.getByText('None of the rows loaded so far fits.'))
+    await rig.page.getByRole('button', { name: 'Show all' }).click()
+    await rig.page.getByLabel('Account', { exact: true }).selectOption({ label: 'ada' })
+    await eventually(
+      () => rows().count(),
+      (count) => count === 20,
+    )
+  })
+
+  it('begins with one app’s rows when it is opened from that app', async () => {
+    await aDay()
+    await rig.go('apps')
+    await rig.page.getByRole('link', { name: /nightly-report/u }).click()
+    await rig.page.getByRole('link', { name: 'What it has asked for' }).click()
+    await expectShown(rig.page.getByRole('heading', { level: 1, name: 'Activity' }))
+    await eventually(
+      () => rows().count(),
+      (count) => count === 10,
+    )
+    expect(await rows().first().locator('td').nth(1).innerText()).toBe('nightly-report')
+  })
+
+  it('goes into a file, everything that fits and no token', async () => {
+    for (let n = 1; n <= 1200; n++)
+      rig.house.activity.append({ at: n, action: 'refresh', outcome: 'refreshed', detail: `row ${String(n)}` })
+    const { program } = await allowedProgram()
+    await rig.go('activity')
+    const save = async (): Promise<{ rows: readonly Readonly<Record<string, unknown>>[] }> => {
+      const [download] = await Promise.all([
+        rig.page.waitForEvent('download'),
+        rig.page.getByRole('button', { name: 'Export JSON' }).click(),
+      ])
+      expect(download.suggestedFilename()).toBe('valetkey-activity.json')
+      const chunks: Buffer[] = []
+      for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer)
+      const file = Buffer.concat(chunks).toString()
+      expect(file).not.toContain('canary-')
+      return JSON.parse(file) as { rows: readonly Readonly<Record<string, unknown>>[] }
+    }
+    expect((await save()).rows).toHaveLength(rig.house.activity.rows.length)
+    await rig.page.getByLabel('App', { exact: true }).selectOption({ label: 'Valetkey' })
+    await eventually(
+      () => rows().first().locator('td').nth(1).innerText(),
+      (name) => name === 'Valetkey',
+    )
+    const narrowed = await save()
+    expect(narrowed.rows).toHaveLength(1200)
+    expect(narrowed.rows[0]).toMatchObject({ time: '1970-01-01T00:20:00.000Z', action: 'refresh', detail: 'row 1200' })
+    await rig.page.getByLabel('App', { exact: true }).selectOption({ label: 'deploy-cli' })
+    expect((await save()).rows.find(({ action }) => action === 'token')).toMatchObject({
+      client_id: program.client.id,
+      client: 'deploy-cli',
+      account: 'ada',
+      outcome: 'ok',
+    })
+  })
+})
+
 describe('the vault', () => {
   it('asks for the passphrase when locked, says when it is wrong, and opens', async () => {
     rig.house.vault.slot = 'passphrase'
     rig.house.vault.passphrase = 'open sesame'
-    await rig.go('vault')
+    await rig.go('settings')
     await rig.page.getByRole('button', { name: 'Lock now' }).click()
     await expectShown(rig.page.getByRole('heading', { name: 'The vault is locked' }))
     await rig.page.getByLabel('Passphrase').fill('wrong')
@@ -117,7 +248,7 @@ describe('the vault', () => {
   })
 
   it('unlocks without a passphrase where the key is kept by the keyring', async () => {
-    await rig.go('vault')
+    await rig.go('settings')
     await rig.page.getByRole('button', { name: 'Lock now' }).click()
     await expectShown(rig.page.getByRole('button', { name: 'Unlock' }))
     expect(await rig.page.getByLabel('Passphrase').count()).toBe(0)
@@ -128,7 +259,7 @@ describe('the vault', () => {
   it('shows a key file as a warning on every screen, with no way to close it', async () => {
     rig.house.vault.slot = 'key-file'
     rig.house.nudge()
-    for (const screen of ['accounts', 'approvals', 'apps', 'activity', 'vault', 'link']) {
+    for (const screen of ['accounts', 'approvals', 'apps', 'activity', 'settings', 'link']) {
       await rig.go(screen)
       const banner = rig.page.locator('.note-warning', { hasText: 'The vault’s key lies in a file beside it' })
       await expectShown(banner)
@@ -149,7 +280,7 @@ describe('the vault', () => {
   })
 
   it('pauses all access, says so everywhere, and resumes', async () => {
-    await rig.go('vault')
+    await rig.go('settings')
     await rig.page.getByRole('button', { name: 'Pause all access' }).click()
     await rig.go('accounts')
     await expectShown(rig.page.getByText('All access is paused'))
@@ -161,7 +292,7 @@ describe('the vault', () => {
   })
 
   it('examines itself on demand', async () => {
-    await rig.go('vault')
+    await rig.go('settings')
     await rig.page.getByRole('button', { name: 'Examine' }).click()
     await expectShown(rig.page.getByText('Nothing to report.'))
   })

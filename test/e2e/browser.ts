@@ -33,8 +33,10 @@ export interface OpenWindow {
   readonly go: (screen: string) => Promise<void>
 }
 
-/** Signs a fresh browser profile in to the console and waits for the first screen. */
-export async function openWindow(browser: Browser, house: StandIn, view: View = {}): Promise<OpenWindow> {
+export async function newPage(
+  browser: Browser,
+  view: View,
+): Promise<Pick<OpenWindow, 'context' | 'page' | 'troubles'>> {
   const { width = 960, height = 640, colorScheme = 'light', forcedColors = 'none' } = view
   const context = await browser.newContext({
     viewport: { width, height },
@@ -49,20 +51,25 @@ export async function openWindow(browser: Browser, house: StandIn, view: View = 
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') troubles.push(message.text())
   })
-  // The page behind the link moves on by itself, so its own load may never be reported.
-  await page.goto(house.console.newUrl(), { waitUntil: 'commit' })
-  await page.getByRole('heading', { level: 1, name: 'Accounts' }).waitFor()
-  return {
-    context,
-    page,
-    troubles,
-    async go(screen) {
-      await page.evaluate((hash) => {
-        window.location.hash = hash
-      }, `#/${screen}`)
-      await page.locator('h1').waitFor()
-    },
+  return { context, page, troubles }
+}
+
+export const goIn =
+  (page: Page): OpenWindow['go'] =>
+  async (screen) => {
+    await page.evaluate((hash) => {
+      window.location.hash = hash
+    }, `#/${screen}`)
+    await page.locator('h1').waitFor()
   }
+
+/** Signs a fresh browser profile in to the console and waits for the first screen. */
+export async function openWindow(browser: Browser, house: StandIn, view: View = {}): Promise<OpenWindow> {
+  const opened = await newPage(browser, view)
+  // The page behind the link moves on by itself, so its own load may never be reported.
+  await opened.page.goto(house.console.newUrl(), { waitUntil: 'commit' })
+  await opened.page.getByRole('heading', { level: 1, name: 'Accounts' }).waitFor()
+  return { ...opened, go: goIn(opened.page) }
 }
 
 /** Polls `read` until `done`, for what no locator can wait for. Throws after `timeout` milliseconds. */

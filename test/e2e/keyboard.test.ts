@@ -1,4 +1,4 @@
-/** One whole day without a mouse: link an account, allow an app, stop it again. Only keys are pressed here. */
+/** One whole day without a mouse: link an account (by the second way), allow an app, stop it again, look back, set things. Only keys are pressed here. */
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { eventually, expectShown } from './browser.ts'
@@ -13,7 +13,10 @@ async function tabTo(page: Page, name: string): Promise<void> {
     const focused = await page.evaluate(() => {
       const element = document.activeElement
       if (!(element instanceof HTMLElement)) return ''
-      const label = element instanceof HTMLInputElement ? element.labels?.[0]?.innerText : undefined
+      const label =
+        element instanceof HTMLInputElement || element instanceof HTMLSelectElement
+          ? element.labels?.[0]?.innerText
+          : undefined
       const words = element.cloneNode(true) as HTMLElement
       for (const hidden of words.querySelectorAll('[aria-hidden]')) hidden.remove()
       return (label ?? words.textContent).trim()
@@ -39,6 +42,12 @@ describe('the keyboard alone', () => {
     await tabTo(page, 'Continue')
     await press('Enter')
     await expectShown(page.getByRole('heading', { level: 1, name: 'Continue in your browser' }))
+    // The first way is tried, does not suit, and the next is taken.
+    await tabTo(page, 'It does not come back?')
+    await press('Enter')
+    await tabTo(page, 'Try another way: paste the address yourself')
+    await press('Enter')
+    await expectShown(page.getByText('the browser ends on a page that does not load'))
     await tabTo(page, 'Open 127.0.0.1')
     const [tab] = await Promise.all([rig.context.waitForEvent('page'), press('Enter')])
     await tab.getByRole('link', { name: 'Sign in' }).waitFor()
@@ -85,5 +94,44 @@ describe('the keyboard alone', () => {
     await press('Enter')
     await expectShown(page.getByText('The app was removed.'))
     expect(house.vault.clientRecords.size).toBe(0)
+
+    await tabTo(page, 'Activity')
+    await press('Enter')
+    await expectShown(page.getByRole('heading', { level: 1, name: 'Activity' }))
+    await tabTo(page, 'Account')
+    await press('a')
+    await eventually(
+      () => page.getByLabel('Account', { exact: true }).locator('option:checked').innerText(),
+      (chosen) => chosen === 'ada@house.example',
+    )
+
+    house.patch = (snapshot) => ({ ...snapshot, host: 'desktop' })
+    await page.evaluate(() => {
+      ;(document.activeElement as HTMLElement | null)?.blur()
+    })
+    await tabTo(page, 'Settings')
+    await press('Enter')
+    await expectShown(page.getByRole('heading', { level: 1, name: 'Settings' }))
+    await tabTo(page, 'Start at login')
+    await press('Space')
+    await eventually(
+      () => house.preferences.kept.launch_at_login,
+      (kept) => kept,
+    )
+    await tabTo(page, 'What an approval offers first')
+    await press('ArrowUp')
+    await eventually(
+      () => house.preferences.kept.approval_duration,
+      (kept) => kept === '1h',
+    )
+    await tabTo(page, 'Pause all access')
+    await press('Enter')
+    await expectShown(page.getByText('All access is paused'))
+    await page.evaluate(() => {
+      ;(document.activeElement as HTMLElement | null)?.blur()
+    })
+    await tabTo(page, 'Resume')
+    await press('Enter')
+    await page.getByText('All access is paused').waitFor({ state: 'hidden' })
   })
 })

@@ -28,7 +28,9 @@ import {
   defaultPreferences,
   type ActivityEntry,
   type ClientKind,
+  type Preferences,
   type ProviderSummary,
+  type Redirect,
 } from '../../main/contract/model.ts'
 import type { KeySlotKind, Snapshot } from '../../main/contract/window-api.ts'
 import { systemClock, systemRandomness } from '../../main/daemon/clock.ts'
@@ -82,6 +84,8 @@ class HouseServers extends ScriptedServers {
     const { access, refresh_token } = materialFor(variant.scope ?? 'openid mail', 'house')
     return access ? { kind: 'refreshed', access, refresh_token } : { kind: 'offline', detail: 'unreachable' }
   }
+  /** The ways back there are, best first. */
+  ladder: readonly Redirect[] = ['loopback', 'paste']
   address = ''
   subject = 'ada'
   revocation: RevokeOutcome = { kind: 'revoked' }
@@ -96,13 +100,14 @@ class HouseServers extends ScriptedServers {
     if (!provider) return Promise.reject(new BrokerError('not_found', `There is no provider “${plan.provider}”.`))
     if (plan.params['issuer']?.startsWith('https://') === false)
       return Promise.reject(new BrokerError('invalid_request', 'params.issuer must be an https URL.'))
+    const redirect = plan.redirect ?? this.ladder[0] ?? 'loopback'
     const { promise: done, resolve: end } = Promise.withResolvers<SignInOutcome>()
     const index = this.waiting.push({ plan, end }) - 1
     return Promise.resolve({
       provider_name: provider.name,
       authorization_url: `${this.address}/authorize?n=${String(index)}`,
-      redirect: plan.redirect ?? 'loopback',
-      rungs: ['paste'],
+      redirect,
+      rungs: this.ladder.filter((rung) => rung !== redirect),
       done,
       submit: (url) => {
         if (!URL.canParse(url) || !new URL(url).searchParams.has('code'))
@@ -187,6 +192,9 @@ export interface StandIn {
   readonly vault: HouseVault
   readonly servers: HouseServers
   readonly activity: HouseActivity
+  readonly preferences: HousePreferences
+  /** What the person's surfaces are served from, `patch` included. */
+  readonly deciding: DecidingDoor
   /** Changes every snapshot before it is shown; for states the real broker cannot be brought to here. */
   patch: (snapshot: Snapshot) => Snapshot
   /** Pushes a snapshot as after a change. */
@@ -204,14 +212,18 @@ export interface StandIn {
   readonly close: () => Promise<void>
 }
 
-function rememberPreferences(): PreferenceStore {
-  let kept = defaultPreferences
-  return {
-    read: () => Promise.resolve(kept),
-    write: (next) => {
-      kept = next
-      return Promise.resolve()
-    },
+/** Preferences that are remembered, or cannot be written while `full`. */
+class HousePreferences implements PreferenceStore {
+  kept = defaultPreferences
+  full = false
+
+  read(): Promise<Preferences> {
+    return Promise.resolve(this.kept)
+  }
+  write(next: Preferences): Promise<void> {
+    if (this.full) return Promise.reject(new BrokerError('temporarily_unavailable', 'The disk is full.'))
+    this.kept = next
+    return Promise.resolve()
   }
 }
 
@@ -219,6 +231,7 @@ export async function startStandIn(options: { readonly port?: number } = {}): Pr
   const vault = new HouseVault()
   const servers = new HouseServers()
   const activity = new HouseActivity()
+  const preferences = new HousePreferences()
   const ports: Ports = {
     clock: systemClock,
     randomness: systemRandomness,
@@ -227,7 +240,7 @@ export async function startStandIn(options: { readonly port?: number } = {}): Pr
     activity,
     log: () => undefined,
     faults: () => undefined,
-    preferences: rememberPreferences(),
+    preferences,
     person: { openBrowser: () => Promise.resolve(false), questionWaiting: () => undefined },
   }
   const provider = await startProviderPage(servers)
@@ -263,6 +276,8 @@ export async function startStandIn(options: { readonly port?: number } = {}): Pr
     vault,
     servers,
     activity,
+    preferences,
+    deciding,
     nudge,
     get patch() {
       return house.patch

@@ -5,8 +5,8 @@ import { windowCalls } from '../../../main/contract/window-api.ts'
 import { unwrap } from '../../../renderer/bridge.ts'
 import { emptyDraft, fieldOf, requestOf } from '../../../renderer/link-draft.ts'
 import { hrefOf, parseRoute } from '../../../renderer/navigation.ts'
-import { mergeEntries } from '../../../renderer/screens/activity.tsx'
-import { safeAddress } from '../../../renderer/screens/sign-in.tsx'
+import { mergeEntries } from '../../../renderer/activity-feed.ts'
+import { safeAddress } from '../../../renderer/screens/waiting.tsx'
 
 const provider = {
   id: 'p',
@@ -57,11 +57,11 @@ describe('fieldOf', () => {
 
 describe('parseRoute', () => {
   it('reads what hrefOf writes', () => {
-    for (const screen of ['accounts', 'link', 'apps'] as const) {
+    for (const screen of ['accounts', 'link', 'apps', 'activity'] as const) {
       expect(parseRoute(hrefOf(screen))).toEqual({ screen })
       expect(parseRoute(hrefOf(screen, 'a/b %'))).toEqual({ screen, id: 'a/b %' })
     }
-    for (const screen of ['approvals', 'activity', 'vault'] as const)
+    for (const screen of ['approvals', 'activity', 'settings'] as const)
       expect(parseRoute(hrefOf(screen))).toEqual({ screen })
   })
 
