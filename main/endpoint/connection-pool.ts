@@ -1,16 +1,20 @@
 /**
- * Who is connected to one listener. The rule: there are never more than `cap` connections, and when there are, the ones
- * that have proved nothing go first, oldest first, so that idle sockets opened by a stranger cannot keep a paired client
- * out; and a connection that neither asks nor reads is ended. One sweep does this for all, because Node's own
- * timers cost every single request.
+ * Who is connected to one listener. The rule: strangers and those who have shown who they are have a table each, so that
+ * no stranger, however many connections it opens, pushes out somebody recognised; in either the one that matters least
+ * goes first, and when nobody can go the newest is told to come back; and a connection that neither asks nor reads is
+ * ended. One sweep does this for all, because Node's own timers cost every single request.
  */
 import type { Socket } from 'node:net'
+import { BrokerError } from '../contract/errors.ts'
+import { rawRefusal } from './http-answer.ts'
 
 export interface Connection {
   /** Requests that have not been answered yet. */
   busy: number
-  /** A paired client was recognised on it, or the person is being asked on its behalf. */
+  /** A paired client was recognised on it. */
   known: boolean
+  /** The person is being asked on behalf of a stranger. */
+  asked: boolean
   /** Somebody sends on it bit by bit and may be silent for long. */
   streaming: boolean
   /** Sweeps since the last request. */
@@ -23,47 +27,78 @@ export interface Connection {
 /** Milliseconds between sweeps, and after how many of them a connection is let go. */
 export const sweepLimits = { every: 1_000, idle: 30, stalled: 5 } as const
 
+export const tableFull = new BrokerError('temporarily_unavailable', 'Too many programs are connected at once.', {
+  retry_after: 1,
+})
+const farewell = rawRefusal(tableFull)
+
 export class ConnectionPool {
   readonly #cap: number
-  readonly #all = new Map<Socket, Connection>()
+  readonly #strangers = new Map<Socket, Connection>()
+  readonly #known = new Map<Socket, Connection>()
 
+  /** `cap`: the most connections in each of the two tables. */
   constructor(cap: number) {
     this.#cap = cap
   }
 
   get size(): number {
-    return this.#all.size
+    return this.#strangers.size + this.#known.size
   }
 
   get busy(): boolean {
-    return [...this.#all.values()].some((connection) => connection.busy > 0)
+    return this.#all().some(([, connection]) => connection.busy > 0)
   }
 
-  /** Takes a new connection in, ending another when the pool is full, or the new one when every other is at work. */
+  /** Takes a new connection in, a stranger's; when their table is full another goes, or the new one if all are needed. */
   add(socket: Socket): void {
-    if (this.#all.size >= this.#cap) {
-      const victim = this.#victim()
-      if (victim === undefined) {
-        socket.destroy()
-        return
-      }
-      this.#all.delete(victim)
-      victim.destroy()
+    if (this.#strangers.size >= this.#cap) {
+      const victim = this.#leastStranger() ?? socket
+      this.#strangers.delete(victim)
+      turnAway(victim)
+      if (victim === socket) return
     }
-    this.#all.set(socket, { busy: 0, known: false, streaming: false, idle: 0, unread: 0, stalled: 0 })
-    // Every request that waits on this connection listens for its end, and a client may pipeline many.
+    this.#strangers.set(socket, {
+      busy: 0,
+      known: false,
+      asked: false,
+      streaming: false,
+      idle: 0,
+      unread: 0,
+      stalled: 0,
+    })
+    // Every request that waits on this connection listens for its end, and a client may pipeline some.
     socket.setMaxListeners(0)
-    socket.once('close', () => this.#all.delete(socket))
+    socket.once('close', () => {
+      this.#strangers.delete(socket)
+      this.#known.delete(socket)
+    })
   }
 
   /** `undefined` for a connection that is being ended. */
   of(socket: Socket): Connection | undefined {
-    return this.#all.get(socket)
+    return this.#known.get(socket) ?? this.#strangers.get(socket)
+  }
+
+  /** Somebody has shown on it who they are. `false`: everybody recognised is at work, and there is no place. */
+  recognise(socket: Socket): boolean {
+    const connection = this.#strangers.get(socket)
+    if (connection === undefined) return this.#known.has(socket)
+    if (this.#known.size >= this.#cap) {
+      const victim = this.#idleKnown()
+      if (victim === undefined) return false
+      this.#known.delete(victim)
+      victim.destroy()
+    }
+    connection.known = true
+    this.#strangers.delete(socket)
+    this.#known.set(socket, connection)
+    return true
   }
 
   /** To be called every `sweepLimits.every` milliseconds. */
   sweep(): void {
-    for (const [socket, connection] of this.#all) {
+    for (const [socket, connection] of this.#all()) {
       const unread = socket.writableLength
       connection.stalled = unread > 0 && unread >= connection.unread ? connection.stalled + 1 : 0
       connection.unread = unread
@@ -73,16 +108,33 @@ export class ConnectionPool {
   }
 
   endAll(): void {
-    for (const socket of this.#all.keys()) socket.destroy()
+    for (const [socket] of this.#all()) socket.destroy()
   }
 
-  /** HTTP lets a server close an idle connection at any time (RFC 9112 section 9.5); only one at work is spared. */
-  #victim(): Socket | undefined {
-    let idle: Socket | undefined
-    for (const [socket, connection] of this.#all) {
-      if (!connection.known) return socket
-      if (connection.busy === 0 && !connection.streaming) idle ??= socket
-    }
-    return idle
+  #all(): readonly (readonly [Socket, Connection])[] {
+    return [...this.#strangers, ...this.#known]
   }
+
+  /** The oldest that has asked nothing, else the oldest for whom the person is not being asked. */
+  #leastStranger(): Socket | undefined {
+    let asking: Socket | undefined
+    for (const [socket, connection] of this.#strangers) {
+      if (connection.busy === 0) return socket
+      if (!connection.asked) asking ??= socket
+    }
+    return asking
+  }
+
+  /** HTTP lets a server close an idle connection at any time (RFC 9112 section 9.5). */
+  #idleKnown(): Socket | undefined {
+    for (const [socket, connection] of this.#known) if (connection.busy === 0 && !connection.streaming) return socket
+    return undefined
+  }
+}
+
+/** Says why before it ends the connection, to whoever reads: a bare reset looks as if nobody were there. */
+function turnAway(socket: Socket): void {
+  const read = socket.writableLength === 0
+  if (read) socket.end(farewell, () => socket.destroy())
+  if (!read || socket.writableLength > 0) socket.destroy()
 }

@@ -36,7 +36,7 @@ export function serveWindow(deciding: DecidingDoor, surface: Surface, exchange: 
     exchange.refuse(error, headers)
     return true
   }
-  exchange.recognise()
+  if (!exchange.recognise()) return true
   const onFault = (thrown: unknown): void => {
     exchange.reportFault(thrown)
   }

@@ -7,7 +7,9 @@ import type { Line } from '../broker/doors.ts'
 import type { Log } from '../broker/ports.ts'
 import { pendingHeaders } from '../contract/client-api.ts'
 import { asBrokerError, BrokerError } from '../contract/errors.ts'
-import type { Connection } from './connection-pool.ts'
+import { callLimit, tooManyCalls, type Calls } from './calls-under-way.ts'
+import { tableFull, type Connection, type ConnectionPool } from './connection-pool.ts'
+import { describeFault } from './fault.ts'
 import { answerHeaders, errorHeaders, successHeaders } from './http-answer.ts'
 import { bodyLimit, type Refusal, type RequestHead } from './http-guard.ts'
 import { parseJson } from './json-body.ts'
@@ -26,6 +28,7 @@ export class Exchange implements Line {
   readonly #response: ServerResponse
   readonly #request: IncomingMessage
   readonly #connection: Connection
+  readonly #pool: ConnectionPool
   readonly #log: Log
   readonly #continue: boolean
   #answered = false
@@ -38,6 +41,7 @@ export class Exchange implements Line {
     request: IncomingMessage,
     response: ServerResponse,
     connection: Connection,
+    pool: ConnectionPool,
     log: Log,
     waits = false,
   ) {
@@ -46,14 +50,17 @@ export class Exchange implements Line {
     this.#response = response
     this.#request = request
     this.#connection = connection
+    this.#pool = pool
     this.#log = log
     connection.busy++
     connection.idle = 0
   }
 
-  /** This connection has shown who it is and is not the first to be closed when there are too many. */
-  recognise(): void {
-    this.#connection.known = true
+  /** Its caller has shown who it is, so no stranger's connection takes its place. `false`: there was none, and that is said. */
+  recognise(): boolean {
+    if (this.#connection.known || this.#pool.recognise(this.#request.socket)) return true
+    this.refuse(tableFull, [], true)
+    return false
   }
 
   /** Aborts when the caller's connection closes before the answer has left. */
@@ -78,7 +85,7 @@ export class Exchange implements Line {
   pending(question: { readonly request_id: string; readonly code: string }): void {
     if (this.#told || this.#answered) return
     this.#told = true
-    this.recognise()
+    this.#connection.asked = true
     const { request_id, code } = question
     if (![request_id, code].every((value) => /^[\x21-\x7e]{1,64}$/u.test(value))) return
     // Node's writeEarlyHints sends nothing without a Link, and its writeInformation is newer than the oldest Node we run on.
@@ -130,10 +137,11 @@ export class Exchange implements Line {
     return false
   }
 
-  /** Answers 200 with what `work` comes to, or with the error it ends in. */
-  settle(work: Promise<unknown>): void {
+  /** Answers 200 with what `work` comes to, or with the error it ends in; then it is off `calls`. */
+  settle(work: Promise<unknown>, calls?: Calls): void {
     work.then(
       (value) => {
+        if (calls !== undefined) calls.count--
         try {
           this.answer(value)
         } catch (thrown) {
@@ -141,6 +149,7 @@ export class Exchange implements Line {
         }
       },
       (thrown: unknown) => {
+        if (calls !== undefined) calls.count--
         this.fail(thrown)
       },
     )
@@ -153,6 +162,23 @@ export class Exchange implements Line {
     } catch (thrown) {
       this.fail(thrown)
     }
+  }
+
+  /** Like `attempt`, for work that counts as one of `calls` while it is under way. */
+  attemptAsOneOf(calls: Calls, work: () => Promise<unknown>): void {
+    if (calls.count >= callLimit) {
+      this.refuse(tooManyCalls)
+      return
+    }
+    let begun: Promise<unknown>
+    try {
+      begun = work()
+    } catch (thrown) {
+      this.fail(thrown)
+      return
+    }
+    calls.count++
+    this.settle(begun, calls)
   }
 
   /** Answers 200. A frozen value is taken to be given again, as a cached token is, and is serialised once. */
@@ -228,18 +254,5 @@ export class Exchange implements Line {
     if (this.#response.destroyed) return
     this.#response.writeHead(status, headers as string[])
     this.#response.end(body)
-  }
-}
-
-/** Where a fault happened: the error's name and the code locations of its stack, without any message. */
-function describeFault(cause: unknown): Readonly<Record<string, string>> {
-  if (!(cause instanceof Error)) return { name: typeof cause }
-  const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /u.test(line))
-  return {
-    name: cause.name,
-    at: frames
-      .slice(0, 3)
-      .map((line) => line.trim())
-      .join(' '),
   }
 }

@@ -22,6 +22,8 @@ export const httpLimits = {
   request: 3_500,
   enforcement: 1_000,
   headerBytes: 16_384,
+  /** Requests on one connection that wait for their answers. */
+  pipelined: 8,
   /** How long `endService` lets requests under way finish. */
   grace: 500,
 } as const
@@ -35,7 +37,7 @@ export interface HttpServiceOptions {
   readonly policy: GuardPolicy
   readonly handle: Handler
   readonly log: Log
-  /** The most connections at a time. */
+  /** The most connections at a time: of strangers, and of those who have shown who they are. */
   readonly connections: number
 }
 
@@ -56,11 +58,13 @@ export function createHttpService({ policy, handle, log, connections }: HttpServ
     const target = request.url ?? ''
     const head = guardRequest(policy, request.httpVersion, method, target, request.rawHeaders)
     if (head.kind === 'refusal') {
-      new Exchange({ ...unread, method, target }, request, response, connection, log).refuseForm(head)
+      new Exchange({ ...unread, method, target }, request, response, connection, pool, log).refuseForm(head)
       return
     }
-    const exchange = new Exchange(head, request, response, connection, log, expects === 'continue')
-    if (expects === 'unknown') exchange.refuse(unknownExpectation, [], true)
+    const many = connection.busy >= httpLimits.pipelined
+    const exchange = new Exchange(head, request, response, connection, pool, log, expects === 'continue')
+    if (many) exchange.refuse(tooManyPipelined)
+    else if (expects === 'unknown') exchange.refuse(unknownExpectation, [], true)
     else handle(exchange)
   }
   const server = createServer(
@@ -125,6 +129,11 @@ const unread = { kind: 'request', authorization: null, json: false, length: 'chu
 const malformed = new BrokerError('invalid_request', 'This is not an HTTP/1.1 request.')
 const noTunnel = new BrokerError('invalid_request', 'CONNECT is not served here.')
 const unknownExpectation = new BrokerError('invalid_request', 'Expect nothing but 100-continue.', { status: 417 })
+const tooManyPipelined = new BrokerError(
+  'slow_down',
+  `This connection has ${String(httpLimits.pipelined)} requests that wait for an answer; wait for one, or open another connection.`,
+  { retry_after: 1 },
+)
 const parserErrors: Readonly<Record<string, BrokerError>> = {
   HPE_HEADER_OVERFLOW: new BrokerError(
     'invalid_request',

@@ -7,6 +7,7 @@ import type { AskingDoor } from '../broker/doors.ts'
 import type { ClientRecord } from '../broker/ports.ts'
 import { type ClientApi, clientCalls, clientRoutes } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
+import type { CallsUnderWay } from './calls-under-way.ts'
 import type { Exchange } from './exchange.ts'
 import { answerHello, helloNonce, isHello } from './hello.ts'
 import { bearerToken, methodNotAllowed } from './http-guard.ts'
@@ -34,7 +35,12 @@ export interface AskingOptions {
   readonly identity: BrokerIdentity
   /** What `hello` vouches for: this listener's socket path or `127.0.0.1:port`, known once it is bound. */
   readonly address: () => string
+  /** Shared by every listener. */
+  readonly calls: CallsUnderWay
 }
+
+/** Whose share of calls counts what nobody is known by yet; no client's id is empty. */
+const UNPAIRED = ''
 
 /** The handler of client-api for one listener. */
 export function serveAsking(options: AskingOptions): Handler {
@@ -53,8 +59,11 @@ export function serveAsking(options: AskingOptions): Handler {
       exchange.refuse(error, headers)
       return
     }
-    let call: OpenCall
-    if (route.open) call = route.call
+    let begin: (value: unknown) => void
+    if (route.open)
+      begin = (value) => {
+        exchange.attemptAsOneOf(options.calls.of(UNPAIRED), () => route.call(value, exchange))
+      }
     else {
       const token = bearerToken(authorization)
       const client = token === null ? null : options.asking.authenticate(token)
@@ -62,14 +71,14 @@ export function serveAsking(options: AskingOptions): Handler {
         exchange.refuse(invalidClient)
         return
       }
-      exchange.recognise()
-      call = (value) => route.call(value, exchange, client)
+      // Recognised when the whole request is there: who only begins one holds no place that others may need.
+      begin = (value) => {
+        if (exchange.recognise())
+          exchange.attemptAsOneOf(options.calls.of(client.id), () => route.call(value, exchange, client))
+      }
     }
-    if (method === 'POST')
-      exchange.readJson((body) => {
-        exchange.settle(call(body, exchange))
-      })
-    else if (exchange.hasNoBody()) exchange.attempt(() => call(argument, exchange))
+    if (method === 'POST') exchange.readJson(begin)
+    else if (exchange.hasNoBody()) begin(argument)
   }
 }
 

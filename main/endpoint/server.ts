@@ -6,9 +6,11 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import type { AskingDoor, DecidingDoor } from '../broker/doors.ts'
 import type { Log } from '../broker/ports.ts'
-import { asBrokerError } from '../contract/errors.ts'
+import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import type { EndpointFile, HomePaths } from '../contract/home.ts'
+import { CallsUnderWay } from './calls-under-way.ts'
 import { serveControl } from './control.ts'
+import { describeFault } from './fault.ts'
 import type { GuardPolicy } from './http-guard.ts'
 import { createHttpService, endService, type Handler, type HttpService } from './http-service.ts'
 import type { BrokerIdentity } from './identity.ts'
@@ -38,7 +40,7 @@ export interface RunningEndpoint {
 /** Milliseconds between looks at our own socket files. Two lstat calls: cheap enough to need no watcher. */
 const lookEvery = 1_000
 
-/** Connections at a time, per listener. */
+/** Connections at a time, per listener: so many strangers, and so many that are recognised. */
 const capacity = { asking: 256, control: 64 } as const
 
 /** On a socket file `Host` says nothing (curl sends `localhost`), and no page can reach it. */
@@ -50,6 +52,7 @@ const socketPolicy: GuardPolicy = { host: null, origins: new Set(), sites: new S
  */
 export async function startEndpoint(options: EndpointOptions): Promise<RunningEndpoint> {
   const { paths, asking, deciding, identity, http = false, log } = options
+  const calls = new CallsUnderWay()
   const ends: (() => Promise<void> | void)[] = []
   const close = async (): Promise<void> => {
     for (const end of ends.splice(0).toReversed()) await end()
@@ -58,7 +61,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<RunningEn
     ensurePrivateFolder(paths.run)
     const askingSocket = new SocketListener(
       paths.socket,
-      serveAsking({ asking, identity, address: () => paths.socket }),
+      serveAsking({ asking, identity, address: () => paths.socket, calls }),
       capacity.asking,
       log,
     )
@@ -72,7 +75,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<RunningEn
     )
     ends.push(() => controlSocket.close())
     await controlSocket.open()
-    const tcp = http === false ? undefined : await openLoopback(http, options, ends)
+    const tcp = http === false ? undefined : await openLoopback(http, options, calls, ends)
     const file = new EndpointRecord(paths.endpointFile, {
       version: options.version,
       host: options.host,
@@ -107,12 +110,13 @@ export async function startEndpoint(options: EndpointOptions): Promise<RunningEn
 async function openLoopback(
   port: number,
   { asking, identity, log }: EndpointOptions,
+  calls: CallsUnderWay,
   ends: (() => Promise<void> | void)[],
 ): Promise<string> {
   const bound = { address: '', policy: { ...socketPolicy, host: '' } }
   const service = createHttpService({
     policy: bound.policy,
-    handle: serveAsking({ asking, identity, address: () => bound.address }),
+    handle: serveAsking({ asking, identity, address: () => bound.address, calls }),
     log,
     connections: capacity.asking,
   })
@@ -167,10 +171,10 @@ class SocketListener {
     try {
       await this.open()
       this.#complained = false
-      this.#log('warn', 'endpoint.socket_restored', { path: this.#path })
+      this.#log('warn', 'endpoint.socket_restored', { file: this.#path })
     } catch (thrown) {
       if (!this.#complained)
-        this.#log('error', 'endpoint.socket_lost', { path: this.#path, reason: asBrokerError(thrown).message })
+        this.#log('error', 'endpoint.socket_lost', { file: this.#path, ...whatHappened(thrown) })
       this.#complained = true
     } finally {
       this.#busy = false
@@ -206,7 +210,7 @@ class EndpointRecord {
     try {
       this.write()
     } catch (thrown) {
-      log('error', 'endpoint.file_lost', { path: this.#path, reason: asBrokerError(thrown).message })
+      log('error', 'endpoint.file_lost', { file: this.#path, ...whatHappened(thrown) })
     }
   }
 
@@ -219,4 +223,9 @@ class EndpointRecord {
       // Not a file of ours: nothing of ours to remove.
     }
   }
+}
+
+/** Our own sentence where there is one; of anything else only where it happened. */
+function whatHappened(thrown: unknown): Readonly<Record<string, string>> {
+  return { ...describeFault(thrown), ...(thrown instanceof BrokerError && { reason: thrown.message }) }
 }

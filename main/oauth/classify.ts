@@ -3,7 +3,7 @@
  * own word, spoken as a token endpoint speaks, is final for a grant; networks, outages, portals and mistakes in our own
  * configuration never are.
  */
-import type { RefreshOutcome } from '../broker/ports.ts'
+import type { RefreshOutcome, TokenVariant } from '../broker/ports.ts'
 import type { Secret } from '../broker/secret.ts'
 import { retryAfter } from './lifetimes.ts'
 import { plainText, quoted } from './plain-text.ts'
@@ -47,6 +47,9 @@ const classes: Readonly<Record<string, Class>> = {
   internal_failure: 'transient',
 }
 
+/** What a provider may say of a wish beyond the account's own token (scope, resource, audience) and not of the account. */
+const aboutTheWish = new Set(['invalid_request', 'invalid_scope', 'invalid_target', 'access_denied'])
+
 /** Microsoft's `suberror` and Google's `error_subtype` values that send the person back without ending the grant. */
 const interactive = new Set([
   'invalid_rapt',
@@ -62,15 +65,20 @@ const RETRY_THE_REQUEST = /retry the request/iu
 
 /**
  * The outcome of a refresh that brought no token. `now` in milliseconds since the epoch; `secrets` were in the request
- * and are struck from whatever the provider says about it.
+ * and are struck from whatever the provider says about it; `wish` is what was asked beyond the account's own token.
  */
-export function classify(failure: Failure, now: number, secrets: readonly Secret[] = []): FailedRefresh {
+export function classify(
+  failure: Failure,
+  now: number,
+  secrets: readonly Secret[] = [],
+  wish: TokenVariant = {},
+): FailedRefresh {
   if (failure.kind === 'not-sent')
     return { kind: 'offline', detail: `The provider cannot be reached: ${failure.detail}.` }
   if (failure.kind === 'no-answer')
     return { kind: 'ambiguous', detail: `The provider's answer did not arrive: ${failure.detail}.` }
   const { status, answer } = failure
-  const named = answer.kind === 'error' && status < 500 && status !== 429 ? classOf(answer) : undefined
+  const named = answer.kind === 'error' && status < 500 && status !== 429 ? classOf(answer, wish) : undefined
   const detail = describe(failure, secrets)
   if (named !== undefined && named !== 'transient') return { kind: named, detail }
   const succeeded = status >= 200 && status <= 299
@@ -86,9 +94,10 @@ export function classify(failure: Failure, now: number, secrets: readonly Secret
   return { kind: 'transient', detail }
 }
 
-function classOf(answer: Extract<TokenAnswer, { kind: 'error' }>): Class | undefined {
+function classOf(answer: Extract<TokenAnswer, { kind: 'error' }>, wish: TokenVariant): Class | undefined {
   if (answer.suberror !== undefined && interactive.has(answer.suberror)) return 'interaction-needed'
   if (answer.error === 'invalid_request' && RETRY_THE_REQUEST.test(answer.description ?? '')) return 'transient'
+  if (aboutTheWish.has(answer.error) && Object.values(wish).some((part) => part !== undefined)) return 'request-refused'
   return Object.hasOwn(classes, answer.error) ? classes[answer.error] : undefined
 }
 

@@ -16,7 +16,8 @@ interface RefreshRequest {
 
 /**
  * Refreshes. `access.scope` is what the provider says it granted, else the scope asked for, else empty: unchanged (RFC
- * 6749 section 5.1). A scope the provider does not accept here is left out once, which asks for what was granted.
+ * 6749 section 5.1). A scope the provider does not accept here is left out once, which asks for what was granted; then
+ * the outcome says so (`scope_dropped`), because an answer without a scope confirms the account's and not the one wanted.
  */
 export async function refresh(
   oc: OpenidClient,
@@ -27,7 +28,8 @@ export async function refresh(
   const first = await refreshOnce(oc, fetch, clock, wanted)
   if (first.refused !== 'invalid_scope' || wanted.variant.scope === undefined) return first.outcome
   const { scope: _, ...variant } = wanted.variant
-  return (await refreshOnce(oc, fetch, clock, { ...wanted, variant })).outcome
+  const { outcome } = await refreshOnce(oc, fetch, clock, { ...wanted, variant })
+  return outcome.kind === 'refreshed' ? { ...outcome, scope_dropped: true } : outcome
 }
 
 async function refreshOnce(
@@ -68,7 +70,7 @@ async function refreshOnce(
       return { outcome: { kind: asked ? 'ambiguous' : 'client-configuration', detail } }
     }
     const secrets = [refresh_token, ...(connection.client_secret ? [connection.client_secret] : [])]
-    const outcome = classify(fault.failure, clock.now(), secrets)
+    const outcome = classify(fault.failure, clock.now(), secrets, variant)
     const refused =
       fault.failure.kind === 'answer' && fault.failure.answer.kind === 'error' ? fault.failure.answer.error : undefined
     return { outcome, ...(refused !== undefined && { refused }) }

@@ -12,7 +12,8 @@ export const APPLICATION_ID = 0x56_4b_45_59
  * `vault`: the one row about the vault itself; `key_id` names the data key without being it, `tally` is explained in
  * tally.ts, `backup_due` says that an account came or went since the last backup, `salvage` names the damaged file that
  * this one replaces while its newer records are still to be taken over. `generations`: two places per account, even and
- * odd, so that a new generation overwrites the last but one in place. `mac`: NULL for what was written while locked.
+ * odd, so that a new generation overwrites the last but one in place. `mac`: NULL for what was written while locked; of
+ * an account (format 2), for what was written before accounts were authenticated (see account-rows.ts).
  */
 const steps: readonly string[] = [
   `CREATE TABLE vault (
@@ -40,6 +41,7 @@ const steps: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE clients (id TEXT PRIMARY KEY, record TEXT NOT NULL, mac BLOB) STRICT, WITHOUT ROWID;
   CREATE TABLE grants (id TEXT PRIMARY KEY, record TEXT NOT NULL, mac BLOB) STRICT, WITHOUT ROWID;`,
+  'ALTER TABLE accounts ADD COLUMN mac BLOB',
 ]
 
 /** The format this program reads and writes. */

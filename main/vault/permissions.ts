@@ -1,15 +1,20 @@
 /**
- * Clients and consents: in the clear, because a locked vault must know whom it is refusing, and authenticated row by row.
- * The rule: a row that was not written by a broker holding the data key gives nobody anything, so that editing the file
- * pairs no program and consents to nothing.
+ * Rows in the clear: accounts, because a locked vault can still list them, clients and consents, because it must know
+ * whom it is refusing; each authenticated by itself. The rule: a row that was not written by a broker holding the data
+ * key gives nobody anything, so that editing the file pairs no program, consents to nothing and widens no consent.
  */
 import { authenticate, type DataKey } from './seal.ts'
-import type { PermissionRow, PermissionTable, Store } from './store.ts'
+import type { ClearTable, PermissionRow, PermissionTable, Store } from './store.ts'
 
 const tables = ['clients', 'grants'] as const
 
-export function permissionMac(key: DataKey, table: PermissionTable, id: string, record: string): Uint8Array {
+export function rowMac(key: DataKey, table: ClearTable, id: string, record: string): Uint8Array {
   return authenticate(key.authentication, [table, id, record])
+}
+
+/** Whether a broker holding this key wrote the row, as it is, into this table. */
+export function isAuthentic(key: DataKey, table: ClearTable, { id, record, mac }: PermissionRow): boolean {
+  return mac !== null && Buffer.compare(mac, rowMac(key, table, id, record)) === 0
 }
 
 /**
@@ -24,9 +29,8 @@ export function settlePermissions(
   const dropped: { table: PermissionTable; row: PermissionRow }[] = []
   for (const table of tables)
     for (const row of store.permissions(table)) {
-      const mac = permissionMac(key, table, row.id, row.record)
-      if (row.mac && Buffer.compare(row.mac, mac) === 0) continue
-      if (ours(table, row)) store.putPermission(table, { ...row, mac })
+      if (isAuthentic(key, table, row)) continue
+      if (ours(table, row)) store.putPermission(table, { ...row, mac: rowMac(key, table, row.id, row.record) })
       else {
         store.removePermission(table, row.id)
         dropped.push({ table, row })

@@ -4,14 +4,14 @@
  */
 import { openForReading } from './database.ts'
 import { openGeneration, putGeneration } from './generations.ts'
-import { permissionMac } from './permissions.ts'
-import { accountCodec } from './records.ts'
+import { accountRow, retellAccount } from './account-rows.ts'
+import { isAuthentic } from './permissions.ts'
 import type { DataKey } from './seal.ts'
 import { Store, type AccountRow } from './store.ts'
 import type { GenerationRow } from './tally.ts'
 
-/** Inside the caller's transaction on `store`. Answers how many accounts became newer. Never throws because of `path`. */
-export function salvage(store: Store, key: DataKey, path: string): number {
+/** Inside the caller's transaction on `store`; `now` in milliseconds. Answers how many accounts became newer. Never throws because of `path`. */
+export function salvage(store: Store, key: DataKey, path: string, now: number): number {
   let db
   try {
     db = openForReading(path, true)
@@ -20,10 +20,10 @@ export function salvage(store: Store, key: DataKey, path: string): number {
   }
   try {
     const damaged = new Store(db)
-    const records = new Map(readable<AccountRow>(() => damaged.accounts()).map((row) => [row.id, row.record]))
+    const records = new Map(readable<AccountRow>(() => damaged.accounts()).map((row) => [row.id, row]))
     const ids = new Set([...records.keys(), ...store.accounts().map(({ id }) => id)])
     let taken = 0
-    for (const id of ids) if (salvageAccount(store, damaged, key, id, records.get(id))) taken++
+    for (const id of ids) if (salvageAccount(store, damaged, key, id, records.get(id), now)) taken++
     salvagePermissions(store, damaged, key)
     return taken
   } finally {
@@ -31,17 +31,26 @@ export function salvage(store: Store, key: DataKey, path: string): number {
   }
 }
 
-function salvageAccount(store: Store, damaged: Store, key: DataKey, id: string, record: string | undefined): boolean {
+function salvageAccount(
+  store: Store,
+  damaged: Store,
+  key: DataKey,
+  id: string,
+  row: AccountRow | undefined,
+  now: number,
+): boolean {
   const verified = (rows: readonly GenerationRow[]): readonly GenerationRow[] =>
     rows.filter((row) => openGeneration(key, row) !== null)
   const theirs = verified(readable(() => damaged.generations(id)))
   const [newest] = theirs
   const ours = verified(store.generations(id))[0]?.generation ?? 0
   if (!newest || newest.generation <= ours) return false
-  if (record !== undefined && isAccount(record)) store.putAccount(id, record)
-  // Without its record an account could not be seen; it is not lost, the damaged file is kept.
-  else if (store.account(id) === undefined) return false
-  for (const row of theirs.toReversed()) putGeneration(store, key, row)
+  if (row && isAuthentic(key, 'accounts', row)) store.putAccount(row)
+  else if (store.account(id) === undefined) {
+    const record = retellAccount(key, id, theirs, null, now)
+    if (record) store.putAccount(accountRow(key, record))
+  }
+  for (const generation of theirs.toReversed()) putGeneration(store, key, generation)
   return true
 }
 
@@ -50,22 +59,12 @@ function salvagePermissions(store: Store, damaged: Store, key: DataKey): void {
   for (const table of ['clients', 'grants'] as const) {
     try {
       const rows = damaged.permissions(table)
-      if (rows.some(({ id, record, mac }) => !mac || Buffer.compare(mac, permissionMac(key, table, id, record)) !== 0))
-        continue
+      if (rows.some((row) => !isAuthentic(key, table, row))) continue
       for (const { id } of store.permissions(table)) store.removePermission(table, id)
       for (const row of rows) store.putPermission(table, row)
     } catch {
       // It stays as the backup has it.
     }
-  }
-}
-
-function isAccount(record: string): boolean {
-  try {
-    accountCodec.decode(record)
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -10,6 +10,8 @@ import type { GenerationRow } from './tally.ts'
 
 /** The two tables of what programs may do. */
 export type PermissionTable = 'clients' | 'grants'
+/** The tables in the clear. */
+export type ClearTable = PermissionTable | 'accounts'
 
 export interface PermissionRow {
   readonly id: string
@@ -17,10 +19,7 @@ export interface PermissionRow {
   readonly mac: Uint8Array | null
 }
 
-export interface AccountRow {
-  readonly id: string
-  readonly record: string
-}
+export type AccountRow = PermissionRow
 
 export interface Header extends KeyHeader {
   readonly tally: Uint8Array | null
@@ -83,23 +82,21 @@ export class Store {
   }
 
   accounts(): readonly AccountRow[] {
-    return this.#all('SELECT id, record FROM accounts').map((row) => ({
-      id: text(row['id']),
-      record: text(row['record']),
-    }))
+    return this.#all('SELECT * FROM accounts').map(clearRow)
   }
 
-  account(id: string): string | undefined {
-    const row = this.#get('SELECT record FROM accounts WHERE id = ?', id)
-    return row && text(row['record'])
+  account(id: string): AccountRow | undefined {
+    const row = this.#get('SELECT * FROM accounts WHERE id = ?', id)
+    return row && clearRow(row)
   }
 
-  putAccount(id: string, record: string): void {
-    this.#run(
-      'INSERT INTO accounts (id, record) VALUES (?, ?) ON CONFLICT DO UPDATE SET record = excluded.record',
-      id,
-      record,
-    )
+  putAccount(row: AccountRow): void {
+    this.#put('accounts', row)
+  }
+
+  /** Writes over the account's row; does nothing when there is none (any more). */
+  updateAccount(row: AccountRow): void {
+    this.#update('accounts', row)
   }
 
   removeAccount(id: string): void {
@@ -151,6 +148,10 @@ export class Store {
     }))
   }
 
+  hasIntent(accountId: string): boolean {
+    return this.#get('SELECT 1 FROM intents WHERE account_id = ?', accountId) !== undefined
+  }
+
   putIntent(intent: Intent): void {
     this.#run(
       'INSERT OR REPLACE INTO intents (account_id, generation, started_at) VALUES (?, ?, ?)',
@@ -165,21 +166,16 @@ export class Store {
   }
 
   permissions(table: PermissionTable): readonly PermissionRow[] {
-    return this.#all(`SELECT id, record, mac FROM ${table}`).map((row) => ({
-      id: text(row['id']),
-      record: text(row['record']),
-      mac: bytesOrNull(row['mac']),
-    }))
+    return this.#all(`SELECT id, record, mac FROM ${table}`).map(clearRow)
   }
 
-  putPermission(table: PermissionTable, { id, record, mac }: PermissionRow): void {
-    this.#run(
-      `INSERT INTO ${table} (id, record, mac) VALUES (?, ?, ?)
-      ON CONFLICT DO UPDATE SET record = excluded.record, mac = excluded.mac`,
-      id,
-      record,
-      mac,
-    )
+  putPermission(table: PermissionTable, row: PermissionRow): void {
+    this.#put(table, row)
+  }
+
+  /** Writes over a row; does nothing when there is none (any more). */
+  updatePermission(table: PermissionTable, row: PermissionRow): void {
+    this.#update(table, row)
   }
 
   removePermission(table: PermissionTable, id: string): void {
@@ -190,6 +186,20 @@ export class Store {
   structuralProblem(): string | undefined {
     const answer = this.#get('PRAGMA integrity_check(1)')?.['integrity_check']
     return answer === 'ok' ? undefined : String(answer)
+  }
+
+  #put(table: ClearTable, { id, record, mac }: PermissionRow): void {
+    this.#run(
+      `INSERT INTO ${table} (id, record, mac) VALUES (?, ?, ?)
+      ON CONFLICT DO UPDATE SET record = excluded.record, mac = excluded.mac`,
+      id,
+      record,
+      mac,
+    )
+  }
+
+  #update(table: ClearTable, { id, record, mac }: PermissionRow): void {
+    this.#run(`UPDATE ${table} SET record = ?, mac = ? WHERE id = ?`, record, mac, id)
   }
 
   #statement(sql: string): StatementSync {
@@ -215,6 +225,13 @@ export class Store {
 
 /** Even and odd generations take turns. */
 export const placeOf = (row: GenerationRow): number => row.generation % 2
+
+/** A vault of format 1 that may only be read has no `mac` for accounts. */
+const clearRow = (row: Row): PermissionRow => ({
+  id: text(row['id']),
+  record: text(row['record']),
+  mac: bytesOrNull(row['mac'] ?? null),
+})
 
 const generation = (row: Row): GenerationRow => ({
   account_id: text(row['account_id']),

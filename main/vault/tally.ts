@@ -15,7 +15,10 @@ export interface GenerationRow {
 }
 
 const MODULUS = 1n << 256n
-const ABOUT = ['tally'] as const
+/** Says as well that the account rows are authenticated: whoever puts older rows back cannot say so. */
+const ABOUT = ['tally', 'accounts authenticated'] as const
+/** As it was in format 1. */
+const FORMER = ['tally'] as const
 
 export const EMPTY_TALLY = 0n
 
@@ -38,8 +41,19 @@ export function sealTally(key: DataKey, tally: bigint): Uint8Array {
 
 /** Throws `Damage` when it was altered. */
 export function unsealTally(key: DataKey, sealed: Uint8Array): bigint {
-  return BigInt(`0x${unseal(key.sealing, sealed, ABOUT).toString('hex')}`)
+  return unsealFormerTally(key, sealed) ?? read(unseal(key.sealing, sealed, ABOUT))
 }
+
+/** The tally as a Valetkey of format 1 sealed it; `undefined` for any other. */
+export function unsealFormerTally(key: DataKey, sealed: Uint8Array): bigint | undefined {
+  try {
+    return read(unseal(key.sealing, sealed, FORMER))
+  } catch {
+    return undefined
+  }
+}
+
+const read = (plain: Buffer): bigint => BigInt(`0x${plain.toString('hex')}`)
 
 /** The tag stands for the content: nobody without the key makes another record with the same one. */
 function weight(key: DataKey, row: GenerationRow): bigint {

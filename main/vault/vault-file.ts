@@ -9,6 +9,7 @@ import type { Secret } from '../broker/secret.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { HomePaths } from '../contract/home.ts'
 import type { KeySlotKind } from '../contract/window-api.ts'
+import { adoptAccounts, predatesAuthentication } from './account-rows.ts'
 import type { ClosedKey, OpenKey } from './data-key.ts'
 import { asStorageFault, isDamage, transaction } from './database.ts'
 import { findKey, type FoundKey } from './find-key.ts'
@@ -46,6 +47,7 @@ export class VaultFile {
   #timer: Cancel | undefined
   #isClosed = false
   readonly #notices = new Set<string>()
+  #predates = false
   /** Rows this process wrote while the vault was locked, as `table id record`. */
   readonly #vouched = new Set<string>()
   #servedWhileLocked = false
@@ -73,6 +75,11 @@ export class VaultFile {
 
   get isClosed(): boolean {
     return this.#isClosed
+  }
+
+  /** Its account rows carry no authentication and cannot be given one: a vault of format 1 that may only be read. */
+  get predatesAuthentication(): boolean {
+    return this.#predates
   }
 
   /** What needs saying, newest last. */
@@ -220,6 +227,7 @@ export class VaultFile {
         this.#adopt(store, found, virgin)
       })
     } else if (virgin) throw new BrokerError('locked', this.readOnly, doctor)
+    this.#predates = this.read(false, (store) => predatesAuthentication(store, found.key))
     if (this.#misled) throw new BrokerError('locked', MISLED, doctor)
     this.#key = found
     this.#closed = undefined
@@ -227,7 +235,7 @@ export class VaultFile {
   }
 
   #adopt(store: Store, found: Extract<FoundKey, { kind: 'open' }>, virgin: boolean): void {
-    const { paths, log } = this.options
+    const { paths, clock, log } = this.options
     const { key, record } = found
     if (record) store.putSlot(record)
     if (found.from?.same) this.say('A key slot of the vault was damaged and has been repaired from a backup.')
@@ -235,9 +243,10 @@ export class VaultFile {
       store.putKeyId(key.id)
       putTally(store, key, EMPTY_TALLY)
     }
+    adoptAccounts(store, key)
     const aside = store.header().salvage
     if (aside !== null) {
-      const count = salvage(store, key, join(paths.home, basename(aside)))
+      const count = salvage(store, key, join(paths.home, basename(aside)), clock.now())
       store.setSalvage(null)
       if (count > 0) this.say(`${String(count)} of its accounts were newer in the old file and have been taken over.`)
     }

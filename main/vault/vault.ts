@@ -18,12 +18,14 @@ import {
 import type { Secret } from '../broker/secret.ts'
 import type { Grant, VaultState } from '../contract/model.ts'
 import type { Finding, KeySlotKind } from '../contract/window-api.ts'
+import { believableAccounts, olderAccount } from './account-list.ts'
+import { accountRow } from './account-rows.ts'
 import { listBackups, searchBackups } from './backups.ts'
 import { isDamage } from './database.ts'
 import { findings } from './findings.ts'
 import { offered, openGeneration, putGeneration, removeGenerations, sealGeneration } from './generations.ts'
 import { prepareHome } from './home.ts'
-import { permissionMac } from './permissions.ts'
+import { isAuthentic, rowMac } from './permissions.ts'
 import { accountCodec, clientCodec, grantCodec, type Codec } from './records.ts'
 import type { PermissionRow, PermissionTable, Store } from './store.ts'
 import type { GenerationRow } from './tally.ts'
@@ -94,30 +96,30 @@ export class SqliteVault implements Vault {
 
   async accounts(): Promise<readonly AccountRecord[]> {
     this.#file.flush()
-    const { backups } = this.#file.options.paths
-    return this.#file.read([], (store) =>
-      this.#decoded(store.accounts(), accountCodec, (id) => {
-        const text = searchBackups(backups, (backup) => backup.account(id) ?? null)
-        return text === null ? [] : [accountCodec.decode(text)]
-      }),
-    )
+    const rows = believableAccounts(this.#file, (id) => this.#readableRows(id))
+    return this.#decoded(rows, accountCodec, (id) => {
+      const key = this.#file.keyIfOpen()
+      const older = key && olderAccount(this.#file, key, id)
+      return older ? [older] : []
+    })
   }
 
+  /** Only with the key: what was read of a locked vault nobody has authenticated, and it must not be as it is written. */
   async saveAccount(record: AccountRecord, options: Laziness = {}): Promise<void> {
-    const text = accountCodec.encode(record)
+    const row = accountRow(this.#file.key(), record)
     this.#save(`account ${record.id}`, options, (store) => {
-      store.putAccount(record.id, text)
+      store.updateAccount(row)
     })
   }
 
   async link(record: AccountRecord, material: GrantMaterial): Promise<StoredGrant> {
     const key = this.#file.key()
-    const text = accountCodec.encode(record)
+    const account = accountRow(key, record)
     const generation = this.#file.write((store) => {
       const stored = store.generations(record.id)
       const next = (stored[0]?.generation ?? 0) + 1
       const row = sealGeneration(key, record.id, next, material)
-      store.putAccount(record.id, text)
+      store.putAccount(account)
       putGeneration(store, key, row, stored)
       store.endIntent(record.id)
       store.setBackupDue(true)
@@ -188,8 +190,11 @@ export class SqliteVault implements Vault {
     return { generation: generation + 1, material }
   }
 
+  /** Written down in time: an intent that outlives its refresh costs one refresh more, at the next start. */
   async endRefresh(account_id: string): Promise<void> {
-    this.#file.write((store) => {
+    if (this.#file.isClosed || this.#file.readOnly !== undefined) return
+    if (!this.#file.read(false, (store) => store.hasIntent(account_id))) return
+    this.#save(`intent ${account_id}`, { lazy: true }, (store) => {
       store.endIntent(account_id)
     })
   }
@@ -201,11 +206,11 @@ export class SqliteVault implements Vault {
 
   async quarantine(record: AccountRecord, generation: number): Promise<void> {
     const key = this.#file.key()
-    const text = accountCodec.encode(record)
+    const account = accountRow(key, record)
     this.#file.write((store) => {
       const row = store.generations(record.id).find((other) => other.generation === generation)
       if (row) putGeneration(store, key, { ...row, quarantined: true })
-      store.putAccount(record.id, text)
+      store.updateAccount(account)
       store.endIntent(record.id)
     })
   }
@@ -325,18 +330,18 @@ export class SqliteVault implements Vault {
     this.#file.flush()
     const key = this.#file.keyIfOpen()
     const isShown = (row: PermissionRow): boolean =>
-      key
-        ? row.mac !== null && Buffer.compare(row.mac, permissionMac(key, table, row.id, row.record)) === 0
-        : this.#file.shownWhileLocked(table, row)
+      key ? isAuthentic(key, table, row) : this.#file.shownWhileLocked(table, row)
     return this.#file.read([], (store) => this.#decoded(store.permissions(table).filter(isShown), codec))
   }
 
   #savePermission(table: PermissionTable, id: string, record: string, options: Laziness): void {
     const key = this.#file.keyIfOpen()
-    const mac = key && permissionMac(key, table, id, record)
+    const mac = key && rowMac(key, table, id, record)
     if (!mac) this.#file.vouch(table, { id, record })
     this.#save(`${table} ${id}`, options, (store) => {
-      store.putPermission(table, { id, record, mac })
+      // What may be late may come after the row was removed, and must not bring it back.
+      if (options.lazy) store.updatePermission(table, { id, record, mac })
+      else store.putPermission(table, { id, record, mac })
     })
   }
 

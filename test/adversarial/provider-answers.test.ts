@@ -230,6 +230,24 @@ describe('P6: invalid_grant', () => {
     expect(await refreshed([refusal])).toMatchObject({ requests: 1, outcome: { kind: 'client-configuration' } })
   })
 
+  it('P6: a token without a scope, after the wanted one was refused, is not taken for the wanted one', async () => {
+    const refusal = replyJson(400, { error: 'invalid_scope' })
+    const silent = replyJson(200, { access_token: 'at-whole', token_type: 'Bearer', expires_in: 60 })
+    const dropped = await refreshed([refusal, silent], { scope: 'a' })
+    expect(dropped.outcome).toMatchObject({ kind: 'refreshed', access: { scope: '' }, scope_dropped: true })
+    const narrowed = await refreshed([silent], { scope: 'a' })
+    expect(narrowed.outcome).toMatchObject({ kind: 'refreshed', access: { scope: 'a' } })
+    expect(narrowed.outcome).not.toHaveProperty('scope_dropped')
+  })
+
+  it('P6: a wish that is refused says nothing about the account', async () => {
+    for (const error of ['invalid_request', 'invalid_target', 'access_denied'])
+      expect(await refreshed([replyJson(400, { error })], { resource: 'https://api.example' })).toMatchObject({
+        requests: 1,
+        outcome: { kind: 'request-refused' },
+      })
+  })
+
   it('P6: "please retry the request" is for the broker to retry', async () => {
     const reply = replyJson(400, {
       error: 'invalid_request',

@@ -163,11 +163,11 @@ describe('V4: a key that cannot be had', () => {
 describe('V5: a vault of a newer Valetkey', () => {
   it('V5: is read and not written, and says so', async () => {
     const home = await plantVault()
-    edit(home, 'PRAGMA user_version = 2; ALTER TABLE accounts ADD COLUMN colour TEXT; CREATE TABLE more (x)')
+    edit(home, 'PRAGMA user_version = 3; ALTER TABLE accounts ADD COLUMN colour TEXT; CREATE TABLE more (x)')
     const before = contents(home.paths.home)
     const vault = await home.open()
     expect(vault.state()).toBe('read-only')
-    expect(vault.notice()).toMatch(/written by a newer Valetkey \(format 2, this one knows 1\)/u)
+    expect(vault.notice()).toMatch(/written by a newer Valetkey \(format 3, this one knows 2\)/u)
     expect(await offer(vault, 'a')).toEqual({ generation: 3, refresh: 'rt-3' })
     expect(await vault.accounts()).toHaveLength(2)
     for (const write of [
@@ -200,13 +200,14 @@ describe('V5: a vault of a newer Valetkey', () => {
     expect(contents(home.paths.home)).toEqual(before)
   })
 
-  it('V5: an account with a member this one does not know is answered as the backup has it, and said', async () => {
+  it('V5: an account with a member this one does not know is answered as its sealed sign-in and the backup have it, and said', async () => {
     for (const backup of [true, false]) {
       const home = await plantVault(createHome(), backup)
       edit(home, `UPDATE accounts SET record = json_set(record, '$.colour', 'red') WHERE id = 'a'`)
       const vault = await home.open()
-      expect(await vault.accounts()).toEqual([...(backup ? [account('a')] : []), account('b')])
-      expect(vault.notice()).toMatch(/record a in the vault cannot be read/u)
+      const generic = { provider_name: 'generic-oidc', label: 'generic-oidc (a)' }
+      expect(await vault.accounts()).toEqual([account('a', backup ? {} : generic), account('b')])
+      expect(vault.notice()).toMatch(/record of account a was not as Valetkey wrote it/u)
     }
   })
 })

@@ -39,11 +39,15 @@ process.stdin.on('data', (chunk) => chunks.push(chunk)).on('end', () => {
 })
 `
 
-/** Never rejects; answers after `patience` milliseconds at the latest. */
-export function callKeyring(call: KeyringCall, patience: number): Promise<KeyringAnswer> {
+/** `node`: an executable that is Node. Never rejects; answers after `patience` milliseconds at the latest. */
+export function callKeyring(
+  call: KeyringCall,
+  patience: number,
+  node: string = process.execPath,
+): Promise<KeyringAnswer> {
   return new Promise((resolve) => {
     const library = require.resolve('@napi-rs/keyring')
-    const child = spawn(process.execPath, ['-e', SCRIPT, library], {
+    const child = spawn(node, ['-e', SCRIPT, library], {
       stdio: ['pipe', 'pipe', 'ignore'],
       // Should the host be Electron, its executable is to be Node here.
       env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },

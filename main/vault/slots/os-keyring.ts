@@ -12,12 +12,16 @@ const SERVICE = 'app.valetkey'
 /** Milliseconds to find out whether a keyring answers at all. */
 const PROBE = 3000
 
-/** `service`: for tests, which must not touch the person's own entry. */
-export function osKeyringSlot(service: string = SERVICE): KeySlot {
+/**
+ * `service`: for tests, which must not touch the person's own entry. `node`: an executable that is Node, for a host whose
+ * own is not.
+ */
+export function osKeyringSlot(service: string = SERVICE, node: string = process.execPath): KeySlot {
+  const ask = (call: KeyringCall, patience: number): Promise<Uint8Array | null> => askKeyring(call, patience, node)
   return {
     kind: 'os-keyring',
     takesPassphrase: false,
-    available: async () => (await callKeyring({ service, account: 'probe' }, PROBE)).kind === 'found',
+    available: async () => (await callKeyring({ service, account: 'probe' }, PROBE, node)).kind === 'found',
     wrap: async (dataKey, { vault_id, patience }) => {
       const key = randomBytes(KEY_BYTES)
       // What a keyring says it stored and cannot give back would lock the vault for good.
@@ -44,8 +48,8 @@ export function osKeyringSlot(service: string = SERVICE): KeySlot {
 const about = (vaultId: string): readonly string[] => ['key slot', 'os-keyring', vaultId]
 
 /** The entry's secret, `null` when there is none. Throws `SlotFault`. */
-async function ask(call: KeyringCall, patience: number): Promise<Uint8Array | null> {
-  const answer = await callKeyring(call, patience)
+async function askKeyring(call: KeyringCall, patience: number, node: string): Promise<Uint8Array | null> {
+  const answer = await callKeyring(call, patience, node)
   if (answer.kind === 'found') return answer.secret
   if (answer.kind === 'no-answer')
     throw new SlotFault('unavailable', 'The keyring does not answer; is a prompt of it waiting somewhere?', unlock)

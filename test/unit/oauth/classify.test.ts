@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { classify, type Failure } from '../../../main/oauth/classify.ts'
 import type { HttpAnswer } from '../../../main/oauth/http.ts'
 import { readTokenAnswer } from '../../../main/oauth/token-answer.ts'
+import type { TokenVariant } from '../../../main/broker/ports.ts'
 import { Secret } from '../../../main/broker/secret.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -118,6 +119,33 @@ const rows: readonly (readonly [observation: string, failure: Failure, kind: str
 describe('classify', () => {
   it.each(rows)('%s', (_, failure, kind) => {
     expect(classify(failure, NOW).kind).toBe(kind)
+  })
+
+  it.each<readonly [string, TokenVariant, string]>([
+    ['invalid_request', { scope: 'mail' }, 'request-refused'],
+    ['invalid_scope', { scope: 'mail' }, 'request-refused'],
+    ['invalid_target', { scope: 'mail' }, 'request-refused'],
+    ['access_denied', { scope: 'mail' }, 'request-refused'],
+    ['invalid_request', { resource: 'https://api.example' }, 'request-refused'],
+    ['invalid_scope', { audience: 'api' }, 'request-refused'],
+    ['access_denied', { audience: 'api' }, 'request-refused'],
+    ['invalid_target', {}, 'request-refused'],
+    ['invalid_request', {}, 'client-configuration'],
+    ['invalid_scope', {}, 'client-configuration'],
+    ['access_denied', {}, 'client-configuration'],
+    // These are about the account or the client, whatever was wanted.
+    ['invalid_grant', { scope: 'mail' }, 'final'],
+    ['invalid_client', { scope: 'mail' }, 'client-configuration'],
+    ['unauthorized_client', { audience: 'api' }, 'client-configuration'],
+    ['login_required', { resource: 'https://api.example' }, 'interaction-needed'],
+    ['temporarily_unavailable', { scope: 'mail' }, 'transient'],
+  ])('%s when %o was wanted is %s', (error, wish, kind) => {
+    expect(classify(failed(400, json({ error })), NOW, [], wish).kind).toBe(kind)
+  })
+
+  it('leaves "please retry the request" to be retried, whatever was wanted', () => {
+    const failure = failed(400, json({ error: 'invalid_request', error_description: 'Please retry the request.' }))
+    expect(classify(failure, NOW, [], { scope: 'mail' }).kind).toBe('transient')
   })
 
   it('calls nothing final but invalid_grant', () => {
