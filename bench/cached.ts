@@ -6,9 +6,9 @@
 import { join } from 'node:path'
 import { startBareServer } from './bare.ts'
 import { ask, asText, tokenRequest } from './exchange.ts'
-import { atLeast, atMost, compare, figureAtMost, interleave, type Row } from './harness.ts'
-import { residentMegabytes } from './memory.ts'
-import type { LoadOrder, LoadResult } from './processes/load.ts'
+import { atLeast, atMost, compare, figureAtMost, interleave, median, type Row, type Target } from './harness.ts'
+import { canMeasureMemory, residentMegabytes } from './memory.ts'
+import type { LoadResult } from './processes/load.ts'
 import type { Stage } from './stage.ts'
 
 const group = 'cached'
@@ -27,24 +27,20 @@ export async function measureCached(stage: Stage): Promise<readonly Row[]> {
   if (copy.size !== model.size)
     throw new Error(`the bare server answers ${String(copy.size)} bytes, the broker ${String(model.size)}`)
 
-  const both = (connections: number, rounds: number, ms: number): ReturnType<typeof interleave<Side, LoadResult>> => {
-    const order: Omit<LoadOrder, 'path'> = {
-      request: asText(call),
-      protocol: 'http',
-      connections,
-      run: { kind: 'for', ms: stage.slice(ms) },
-      fresh: false,
-    }
-    return interleave<Side, LoadResult>(stage.rounds(rounds), 2, {
-      ours: () => load.ask({ ...order, path: socket }),
-      bare: () => load.ask({ ...order, path: bareSocket }),
+  const sides = { ours: socket, bare: bareSocket }
+  const take = (connections: number, slices: Slices, fresh = false): Promise<Taken> => {
+    const order = { request: asText(call), protocol: 'http', connections, fresh } as const
+    const run = { kind: 'for', ms: stage.slice(slices.ms) } as const
+    return interleave<Side, LoadResult>(stage.rounds(slices.rounds), 2, {
+      ours: () => load.ask({ ...order, run, path: sides.ours }),
+      bare: () => load.ask({ ...order, run, path: sides.bare }),
     })
   }
-  const one = await both(1, 21, 250)
-  const eight = await both(8, 9, 600)
-  const many = await both(64, 9, 600)
-  const ownMedian = (results: readonly LoadResult[]): readonly number[] => results.map(({ worst, p50 }) => worst / p50)
-  const bareWorst = ownMedian(many.bare).toSorted((a, b) => a - b)[many.bare.length >> 1] ?? Number.NaN
+  const one = await take(1, { rounds: 21, ms: 250 })
+  const eight = await take(8, { rounds: 9, ms: 600 })
+  const many = await take(64, { rounds: 9, ms: 600 })
+  const memory = memoryAfter(broker.daemon.pid, bare.pid)
+  const strangers = await take(64, { rounds: 9, ms: 600 }, true)
   return [
     compare({
       group,
@@ -54,37 +50,63 @@ export async function measureCached(stage: Stage): Promise<readonly Row[]> {
       baseline: { name: bareName, samples: one.bare.map(({ p50 }) => p50) },
       target: atMost(1.25),
     }),
-    ...([['8', eight], ['64', many]] as const).map(([connections, taken]) =>
-      compare({
-        group,
-        name: `${connections} keep-alive connections: throughput`,
-        unit: 'requests/s',
-        ours: taken.ours.map(perSecond),
-        baseline: { name: bareName, samples: taken.bare.map(perSecond) },
-        target: atLeast(0.8),
-      }),
-    ),
-    compare({
-      group,
-      name: '64 keep-alive connections: worst request of a run',
-      unit: 'ms',
-      ours: many.ours.map(({ worst }) => worst),
-      baseline: { name: 'median request of that run', samples: many.ours.map(({ p50 }) => p50) },
-      target: atMost(10),
-      note: `the same of the bare server: ${bareWorst.toFixed(1)} x`,
-    }),
-    compare({
-      group,
-      name: 'resident memory after 64 connections',
-      unit: 'MB',
-      ours: [residentMegabytes(broker.daemon.pid).resident],
-      baseline: { name: bareName, samples: [residentMegabytes(bare.pid).resident] },
-      target: figureAtMost(100),
-    }),
+    throughput('8 keep-alive connections', eight, atLeast(0.8)),
+    throughput('64 keep-alive connections', many, atLeast(0.8)),
+    worst('64 keep-alive connections', many),
+    ...memory,
+    throughput('64 callers, a new connection each time', strangers, null),
+    worst('64 callers, a new connection each time', strangers),
   ]
 }
 
 type Side = 'ours' | 'bare'
+type Taken = Readonly<Record<Side, readonly LoadResult[]>>
+
+/** How many turns a side takes, and the milliseconds of each. */
+interface Slices {
+  readonly rounds: number
+  readonly ms: number
+}
+
+function throughput(who: string, { ours, bare }: Taken, target: Target | null): Row {
+  return compare({
+    group,
+    name: `${who}: throughput`,
+    unit: 'requests/s',
+    ours: ours.map(perSecond),
+    baseline: { name: bareName, samples: bare.map(perSecond) },
+    target,
+  })
+}
+
+/** How far the unluckiest request of a turn is from the middle of that turn. */
+function worst(who: string, { ours, bare }: Taken): Row {
+  const ofBare = median(bare.map((result) => result.worst / result.p50))
+  return compare({
+    group,
+    name: `${who}: worst request of a turn`,
+    unit: 'ms',
+    ours: ours.map((result) => result.worst),
+    baseline: { name: 'median request of that turn', samples: ours.map(({ p50 }) => p50) },
+    target: atMost(10),
+    note: `of the bare server: ${ofBare.toFixed(1)} x`,
+  })
+}
+
+/** No row where the system does not say it. */
+function memoryAfter(ours: number, bare: number): readonly Row[] {
+  if (!canMeasureMemory()) return []
+  return [
+    compare({
+      group,
+      name: 'resident memory after 64 connections',
+      unit: 'MB',
+      ours: [residentMegabytes(ours).resident],
+      baseline: { name: bareName, samples: [residentMegabytes(bare).resident] },
+      target: figureAtMost(100),
+    }),
+  ]
+}
 
 export const perSecond = ({ requests, took }: LoadResult): number => (requests * 1000) / took
 

@@ -42,13 +42,18 @@ export interface Row {
   readonly note?: string
 }
 
+/** What a group answers that has nothing to measure on this machine. */
+export interface NotMeasured {
+  readonly because: string
+}
+
 export const atMost = (value: number): Target => ({ of: 'ratio', bound: 'at most', value })
 export const atLeast = (value: number): Target => ({ of: 'ratio', bound: 'at least', value })
 export const exactly = (value: number): Target => ({ of: 'ratio', bound: 'exactly', value })
 export const figureAtMost = (value: number): Target => ({ of: 'figure', bound: 'at most', value })
 
 /** The value below which the `share` (0 to 1) of the samples lies, between neighbours by proportion. `NaN` of none. */
-export function quantile(samples: readonly number[], share: number): number {
+function quantile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b)
   const position = (sorted.length - 1) * share
   const low = sorted[Math.floor(position)] ?? Number.NaN
@@ -66,7 +71,7 @@ const figure = ({ name, samples }: Side): Figure => ({
 })
 
 /** Ours against the baseline, turn by turn where both took as many turns, else median against median. */
-export function ratioOf(ours: readonly number[], baseline: readonly number[]): number {
+function ratioOf(ours: readonly number[], baseline: readonly number[]): number {
   if (ours.length !== baseline.length) return median(ours) / median(baseline)
   return median(ours.map((value, turn) => value / (baseline[turn] ?? Number.NaN)))
 }

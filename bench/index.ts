@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: every claim about speed and size, measured beside its baseline in one run. The rule: the groups below
  * are the table of contents; each prints its rows when it has them, and the last line counts the verdicts. Exit code 0 when
- * every target is met, 1 when one is missed, 2 when the run could not be made.
+ * every target is met, 1 when one is missed, 2 when something could not be measured.
  */
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, platform, release } from 'node:os'
@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { measureCached } from './cached.ts'
 import { measureCallers } from './callers.ts'
 import { measureCommandLine } from './command-line.ts'
-import type { Row } from './harness.ts'
+import type { NotMeasured, Row } from './harness.ts'
 import { measureMemory } from './memory.ts'
 import { measureOidcAgent } from './oidc-agent.ts'
 import { pinning } from './process.ts'
@@ -20,7 +20,7 @@ import { format, heading, summary } from './table.ts'
 import { measureVault } from './vault.ts'
 
 /** In this order: what is measured idle comes before what leaves the daemon warm. */
-const groups: Readonly<Record<string, (stage: Stage) => Promise<readonly Row[]>>> = {
+const groups: Readonly<Record<string, (stage: Stage) => Promise<readonly Row[] | NotMeasured>>> = {
   memory: measureMemory,
   cached: measureCached,
   cli: measureCommandLine,
@@ -71,27 +71,43 @@ async function measure({ names, quick, json }: Wanted): Promise<number> {
   if (quick) print('A quick run: it shows that everything runs. Its figures say little.')
   print(`\n${heading()}`)
   const rows: Row[] = []
+  const failed: string[] = []
   try {
     for (const [name, measureGroup] of Object.entries(groups)) {
       if (!names.includes(name)) continue
-      const found = await measureGroup(stage)
-      if (found.length === 0) print(`${name}: cannot be measured here`)
-      for (const row of found) print(format(row))
-      rows.push(...found)
+      try {
+        const found = await measureGroup(stage)
+        if ('because' in found) print(found.because)
+        else {
+          for (const row of found) print(format(row))
+          rows.push(...found)
+        }
+      } catch (thrown) {
+        // The other groups have something to say all the same.
+        failed.push(name)
+        process.stderr.write(`${name} could not be measured: ${sentence(thrown)}\n`)
+      }
     }
   } finally {
     await stage.close()
   }
   print(`\n${summary(rows)}`)
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, rows }, null, 2)}\n`)
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, rows, failed }, null, 2)}\n`)
+  if (failed.length > 0) return 2
   return rows.some(({ verdict }) => verdict === 'missed') ? 1 : 0
 }
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`)
+const sentence = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
 
-try {
-  process.exitCode = await measure(wanted(process.argv.slice(2)))
-} catch (thrown) {
-  process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n${usage}\n`)
-  process.exitCode = 2
+function understand(args: readonly string[]): Wanted | undefined {
+  try {
+    return wanted(args)
+  } catch (thrown) {
+    process.stderr.write(`${sentence(thrown)}\n${usage}\n`)
+    return undefined
+  }
 }
+
+const asked = understand(process.argv.slice(2))
+process.exitCode = asked === undefined ? 2 : await measure(asked)

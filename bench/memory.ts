@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startDaemon } from '../test/setup/daemon.ts'
-import { compare, figureAtMost, type Row } from './harness.ts'
+import { compare, figureAtMost, type NotMeasured, type Row } from './harness.ts'
 import { pin } from './process.ts'
 import { startBareServer } from './bare.ts'
 import type { Stage } from './stage.ts'
@@ -19,8 +19,8 @@ interface Memory {
   readonly own: number
 }
 
-export async function measureMemory(stage: Stage): Promise<readonly Row[]> {
-  if (!existsSync('/proc/self/smaps_rollup')) return []
+export async function measureMemory(stage: Stage): Promise<readonly Row[] | NotMeasured> {
+  if (!canMeasureMemory()) return { because: 'memory: no /proc/PID/smaps_rollup here: not measured' }
   const { daemon } = await stage.broker()
   const crowded = await startDaemon({ home: await stage.crowdedHome() })
   pin(crowded.pid, 'server')
@@ -52,6 +52,8 @@ export async function measureMemory(stage: Stage): Promise<readonly Row[]> {
     await crowded.stop()
   }
 }
+
+export const canMeasureMemory = (): boolean => existsSync('/proc/self/smaps_rollup')
 
 /** Of a process of ours. Linux only. */
 export function residentMegabytes(pid: number): Memory {

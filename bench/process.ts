@@ -19,17 +19,27 @@ export interface Process<Question, Answer> {
 export type Place = 'server' | 'driver'
 
 /** Starts one of `processes/` and waits until it listens to us. */
-export async function startProcess<Question, Answer>(name: string, place: Place): Promise<Process<Question, Answer>> {
-  const child = fork(join(import.meta.dirname, 'processes', name), { execArgv: [], stdio: 'inherit' })
+export function startProcess<Question, Answer>(name: string, place: Place): Promise<Process<Question, Answer>> {
+  return attend(fork(join(import.meta.dirname, 'processes', name), { execArgv: [], stdio: 'inherit' }), place)
+}
+
+/** The same with a function that needs nothing around it, run as plain JavaScript by an otherwise empty Node. */
+export function startCode<Question, Answer>(program: () => void, place: Place): Promise<Process<Question, Answer>> {
+  const code = `(${program.toString()})()`
+  return attend(spawn(process.execPath, ['-e', code], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] }), place)
+}
+
+async function attend<Question, Answer>(child: ChildProcess, place: Place): Promise<Process<Question, Answer>> {
+  const { pid = 0 } = child
   await answerOf(child)
-  pin(child.pid ?? 0, place)
+  pin(pid, place)
   return {
-    pid: child.pid ?? 0,
+    pid,
     ask: async (question) => {
       const answered = answerOf(child)
       child.send(question as object)
       const answer = (await answered) as { readonly value: Answer; readonly error?: string }
-      if (answer.error !== undefined) throw new Error(`${name}: ${answer.error}`)
+      if (answer.error !== undefined) throw new Error(answer.error)
       return answer.value
     },
     stop: async () => {
@@ -44,7 +54,11 @@ export async function startProcess<Question, Answer>(name: string, place: Place)
 function answerOf(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const done = (): void => {
-      child.off('message', onMessage).off('exit', onExit)
+      child.off('message', onMessage).off('exit', onExit).off('error', onError)
+    }
+    const onError = (cause: Error): void => {
+      done()
+      reject(cause)
     }
     const onMessage = (message: unknown): void => {
       done()
@@ -54,12 +68,13 @@ function answerOf(child: ChildProcess): Promise<unknown> {
       done()
       reject(new Error(`a measuring process ended (${String(code)})`))
     }
-    child.on('message', onMessage).on('exit', onExit)
+    child.on('message', onMessage).on('exit', onExit).on('error', onError)
   })
 }
 
 const cores = availableParallelism()
-const canPin = cores > 1 && spawnSync('taskset', ['--version']).status === 0
+const taskset = 'taskset'
+const canPin = cores > 1 && spawnSync(taskset, ['--version']).status === 0
 
 export const pinning = canPin ? 'servers on processor 0, what drives them on the others' : 'not pinned'
 
@@ -67,7 +82,7 @@ export const pinning = canPin ? 'servers on processor 0, what drives them on the
 export function pin(pid: number, place: Place): void {
   if (!canPin) return
   const mask = place === 'server' ? '0' : `1-${String(cores - 1)}`
-  const { status, stderr } = spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', mask, String(pid)])
+  const { status, stderr } = spawnSync(taskset, ['--all-tasks', '--cpu-list', '--pid', mask, String(pid)])
   if (status !== 0) throw new Error(`cannot pin process ${String(pid)}: ${stderr.toString()}`)
 }
 

@@ -22,7 +22,7 @@ export interface Broker {
 }
 
 /** Accounts whose access token is over, one for each time that many callers want it. */
-export const crowds = Array.from({ length: 12 }, (_, index) => `crowd-${String(index)}`)
+const expired = Array.from({ length: 24 }, (_, index) => `expired-${String(index)}`)
 
 export class Stage {
   /** Fewer and shorter repetitions, to see that everything runs; figures of such a run say little. */
@@ -31,6 +31,7 @@ export class Stage {
   readonly many: number
   readonly folder = mkdtempSync(join(tmpdir(), 'vkb-'))
   readonly #made = new Map<string, Promise<unknown>>()
+  readonly #expired = [...expired]
   readonly #ends: (() => Promise<unknown>)[] = []
 
   constructor(quick: boolean) {
@@ -60,6 +61,13 @@ export class Stage {
     return this.#once('load', async () => this.ends(await startProcess<LoadOrder, LoadResult>('load.ts', 'driver')))
   }
 
+  /** An account of the daemon's whose token is over and that nobody has asked for yet. */
+  takeExpired(): string {
+    const name = this.#expired.pop()
+    if (name === undefined) throw new Error('no account with an expired token is left')
+    return name
+  }
+
   /** The daemon with a hundred accounts. */
   broker(): Promise<Broker> {
     return this.#once('broker', async () => {
@@ -70,7 +78,7 @@ export class Stage {
         { name: 'steady', port },
         { name: 'rotating', port, rotation: 'always' },
         { name: 'hanging', port },
-        ...crowds.map((name) => ({ name, port, expired: true })),
+        ...expired.map((name) => ({ name, port, expired: true })),
       ]
       const token = await fillHome(home, asked, fillers(100 - asked.length))
       const daemon = this.ends(await startDaemon({ home }))

@@ -4,7 +4,7 @@
  */
 import type { Figure, Row, Target, Unit } from './harness.ts'
 
-const columns = [62, 19, 50, 9, 10, 9] as const
+const columns = [66, 19, 50, 9, 10, 9] as const
 
 /** The lines above the rows. */
 export function heading(): string {
@@ -50,7 +50,7 @@ const promise = ({ of, bound, value: limit }: Target): string =>
 function value({ median, p95 }: Figure, unit: Unit): string {
   switch (unit) {
     case 'ms':
-      return p95 < 1 ? `${whole(median * 1000)} us (${whole(p95 * 1000)})` : `${digits(median)} ms (${digits(p95)})`
+      return `${time(median)} (${time(p95)})`
     case 'requests/s':
       return `${whole(median)}/s (${whole(p95)})`
     case 'MB':
@@ -59,6 +59,8 @@ function value({ median, p95 }: Figure, unit: Unit): string {
       return whole(median)
   }
 }
+
+const time = (ms: number): string => (ms < 1 ? `${whole(ms * 1000)} us` : `${digits(ms)} ms`)
 
 const whole = (number: number): string => Math.round(number).toLocaleString('en')
 

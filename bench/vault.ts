@@ -35,8 +35,22 @@ export async function measureVault(stage: Stage): Promise<readonly Row[]> {
     const many = stage.many.toLocaleString('en')
     const floor = { name: '1.6 kB append + fdatasync', samples: append }
     return [
-      compare({ group, name: `durable update, ${String(few)} accounts`, unit: 'ms', ours: of10, baseline: floor, target: atMost(1.7) }),
-      compare({ group, name: `durable update, ${many} accounts`, unit: 'ms', ours: of10000, baseline: floor, target: atMost(1.7) }),
+      compare({
+        group,
+        name: `durable update, ${String(few)} accounts`,
+        unit: 'ms',
+        ours: of10,
+        baseline: floor,
+        target: atMost(1.7),
+      }),
+      compare({
+        group,
+        name: `durable update, ${many} accounts`,
+        unit: 'ms',
+        ours: of10000,
+        baseline: floor,
+        target: atMost(1.7),
+      }),
       compare({
         group,
         name: `durable update, ${many} accounts`,

@@ -96,7 +96,7 @@ async function timed(work: () => unknown): Promise<number> {
   return performance.now() - started
 }
 
-serveParent<CallOrder, CallAnswer>(({ rounds, warmUp, steps }) =>
+serveParent(({ rounds, warmUp, steps }: CallOrder): Promise<CallAnswer> =>
   interleave(
     rounds,
     warmUp,

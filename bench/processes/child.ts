@@ -4,13 +4,13 @@
  */
 
 /** Answers every question of the parent with what `answer` comes to; says `ready` first. */
-export function serveParent<Question, Answer>(answer: (question: Question) => Promise<Answer> | Answer): void {
+export function serveParent(answer: (question: never) => unknown): void {
   process.on('disconnect', () => {
     process.exit(0)
   })
   process.on('message', (question) => {
     void Promise.resolve()
-      .then(() => answer(question as Question))
+      .then(() => answer(question as never))
       .then(
         (value) => process.send?.({ value }),
         (thrown: unknown) => process.send?.({ error: thrown instanceof Error ? thrown.message : String(thrown) }),

@@ -177,4 +177,4 @@ function callersFor(order: LoadOrder): readonly Caller[] {
   return kept.callers
 }
 
-serveParent<LoadOrder, LoadResult>(load)
+serveParent(load)

@@ -106,7 +106,7 @@ server.keepAliveTimeout = 60_000
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 
-serveParent<EndpointOrder, EndpointAnswer>(({ name, latency, hanging, lifetime }) => {
+serveParent(({ name, latency, hanging, lifetime }: EndpointOrder): EndpointAnswer => {
   const issuer = issuerOf(name)
   issuer.latency = latency ?? issuer.latency
   issuer.lifetime = lifetime ?? issuer.lifetime
