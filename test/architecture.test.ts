@@ -23,6 +23,9 @@ const contract = 'main/contract'
 const ports = ['main/broker/ports.ts', 'main/broker/secret.ts']
 const inner = [contract, 'main/broker', 'main/oauth', 'main/providers', 'main/vault', 'main/endpoint']
 
+/** What the daemon has that is no daemon's in particular: the desktop host is the same broker with windows. */
+const shared = ['clock', 'command-line', 'console-assets', 'log', 'preferences'].map((name) => `main/daemon/${name}.ts`)
+
 /** Dependencies point one way: contract <- broker <- what serves it <- the hosts. Files of one folder see each other. */
 const table: Table = {
   'main/contract': { ours: [], packages: [], node: [] },
@@ -31,7 +34,16 @@ const table: Table = {
   'main/oauth': { ours: [contract, ...ports, 'main/providers'], packages: ['openid-client'], node: 'any' },
   'main/vault': { ours: [contract, ...ports], packages: ['@napi-rs/keyring'], node: 'any' },
   'main/endpoint': { ours: [contract, 'main/broker'], packages: [], node: 'any' },
-  'main/desktop': { ours: inner, packages: ['electron', 'electron-store'], node: 'any' },
+  'main/desktop': {
+    ours: [...inner, ...shared],
+    packages: ['electron', 'electron-store', 'electron-updater'],
+    node: 'any',
+  },
+  'main/desktop/package': {
+    ours: [],
+    packages: ['@electron/fuses', 'electron', 'electron-builder', 'postject'],
+    node: 'any',
+  },
   'main/daemon': { ours: inner, packages: ['conf'], node: 'any' },
   'main/cli': { ours: [contract], packages: ['commander'], node: 'any' },
   'main/native-host': { ours: [contract], packages: [], node: 'any' },

@@ -267,7 +267,10 @@ async function activity(daemon: RunningDaemon): Promise<void> {
 function digest(table: string): string {
   const runs: { line: string; what: string; times: number }[] = []
   for (const line of table.trimEnd().split('\n')) {
-    const what = line.replace(/^[\d-]+ [\d:]+ +/u, '').replace(/\b\d+ ms\b/u, '').replaceAll(/\s+/gu, ' ')
+    const what = line
+      .replace(/^[\d-]+ [\d:]+ +/u, '')
+      .replace(/\b\d+ ms\b/u, '')
+      .replaceAll(/\s+/gu, ' ')
     const last = runs.at(-1)
     if (last?.what === what) last.times++
     else runs.push({ line, what, times: 1 })
