@@ -3,6 +3,7 @@
  * costs it more than its work does) and one for the daemon, each with what it rarely needs beside it; and the renderer as
  * static files.
  */
+import { builtinModules } from 'node:module'
 import { resolve } from 'node:path'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type EnvironmentOptions } from 'vite'
@@ -31,7 +32,7 @@ function program(entry: string, name: string, target: string): EnvironmentOption
       noExternal: true,
       external: ['@napi-rs/keyring', 'electron'],
       conditions: ['node'],
-      builtins: [/^node:/u],
+      builtins: [/^node:/u, ...builtinModules],
     },
     build: {
       ssr: true,

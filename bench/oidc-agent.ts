@@ -77,7 +77,7 @@ async function throughput(stage: Stage, agent: OidcAgent): Promise<readonly Row[
         name: `${String(connections)} callers, a new connection each time: throughput`,
         unit: 'requests/s',
         ours: ours.map(perSecond),
-        baseline: { name: 'oidc-agent, plain JSON', samples: theirs.map(perSecond) },
+        baseline: { name: `${agent.version}, plain JSON`, samples: theirs.map(perSecond) },
         target: atLeast(1),
         ...(turnedAway > 0 && {
           note: `oidc-agent turned ${turnedAway.toLocaleString('en')} connections away, which were made again`,
@@ -88,7 +88,7 @@ async function throughput(stage: Stage, agent: OidcAgent): Promise<readonly Row[
         name: `${String(connections)} callers, a new connection each time: worst request`,
         unit: 'ms',
         ours: ours.map(({ worst }) => worst),
-        baseline: { name: 'oidc-agent, plain JSON', samples: theirs.map(({ worst }) => worst) },
+        baseline: { name: `${agent.version}, plain JSON`, samples: theirs.map(({ worst }) => worst) },
         target: null,
       }),
     )
@@ -132,7 +132,7 @@ async function manyCallers(stage: Stage, agent: OidcAgent): Promise<readonly Row
       name: `${callers}: until the last has it`,
       unit: 'ms',
       ours: ours.map(({ took }) => took),
-      baseline: { name: 'oidc-agent', samples: theirs.map(({ took }) => took) },
+      baseline: { name: agent.version, samples: theirs.map(({ took }) => took) },
       target: null,
       note: 'both ask the provider once; oidc-agent because it does one thing at a time, at the price of the row below',
     }),
@@ -141,7 +141,7 @@ async function manyCallers(stage: Stage, agent: OidcAgent): Promise<readonly Row
       name: `${callers}: requests to the provider`,
       unit: 'requests',
       ours: ours.map(({ asked }) => asked),
-      baseline: { name: 'oidc-agent', samples: theirs.map(({ asked }) => asked) },
+      baseline: { name: agent.version, samples: theirs.map(({ asked }) => asked) },
       target: null,
     }),
   ]
@@ -177,7 +177,7 @@ async function hangingProvider(stage: Stage, agent: OidcAgent): Promise<Row> {
     name: `cached token while another account’s provider hangs ${String(hang / 1_000)} s`,
     unit: 'ms',
     ours,
-    baseline: { name: 'oidc-agent', samples: theirs },
+    baseline: { name: agent.version, samples: theirs },
     target: atMost(0.01),
   })
 }

@@ -11,6 +11,8 @@ const PATIENCE = 10_000
 /** Runs `close` when the app quits, then ends it; the signals that stop a daemon quit it too. */
 export function whenQuitting(app: App, close: () => Promise<void>, log: Log): void {
   let closing = false
+  for (const e of ['before-quit','will-quit','quit','window-all-closed']) app.on(e as 'quit', () => log('info', 'dbg.' + e))
+  setInterval(() => log('info','dbg.tick',{count: Number(closing)}), 2000)
   app.on('will-quit', (event) => {
     event.preventDefault()
     if (closing) return

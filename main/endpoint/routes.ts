@@ -19,7 +19,8 @@ type OpenName = { [N in Name]: (typeof clientRoutes)[N]['open'] extends true ? N
 type OpenCall = (argument: unknown, exchange: Exchange) => Promise<unknown>
 type ClientCall = (argument: unknown, exchange: Exchange, client: ClientRecord) => Promise<unknown>
 type Route = { readonly method: string } & (
-  { readonly open: true; readonly call: OpenCall } | { readonly open: false; readonly call: ClientCall }
+  | { readonly open: true; readonly waits: boolean; readonly call: OpenCall }
+  | { readonly open: false; readonly call: ClientCall }
 )
 /** A route, and what the target says beside it: an id in the path or a query. */
 type Match = { readonly route: Route; readonly argument: unknown } | BrokerError
@@ -62,7 +63,8 @@ export function serveAsking(options: AskingOptions): Handler {
     let begin: (value: unknown) => void
     if (route.open)
       begin = (value) => {
-        exchange.attemptAsOneOf(options.calls.of(UNPAIRED), () => route.call(value, exchange))
+        if (route.waits) exchange.attemptAsOneOf(options.calls.of(UNPAIRED), () => route.call(value, exchange))
+        else exchange.attempt(() => route.call(value, exchange))
       }
     else {
       const token = bearerToken(authorization)
@@ -99,7 +101,7 @@ function routesOf({ asking, identity, address }: AskingOptions): ReadonlyMap<str
   return new Map<string, Route>([
     ...Object.entries(open).map(([name, call]): [string, Route] => [
       at(name as Name),
-      { method: method(name as Name), open: true, call },
+      { method: method(name as Name), open: true, waits: name === 'pair', call },
     ]),
     ...Object.entries(ofClient).map(([name, call]): [string, Route] => [
       at(name as Name),

@@ -173,8 +173,7 @@ class SocketListener {
       this.#complained = false
       this.#log('warn', 'endpoint.socket_restored', { file: this.#path })
     } catch (thrown) {
-      if (!this.#complained)
-        this.#log('error', 'endpoint.socket_lost', { file: this.#path, ...whatHappened(thrown) })
+      if (!this.#complained) this.#log('error', 'endpoint.socket_lost', { file: this.#path, ...whatHappened(thrown) })
       this.#complained = true
     } finally {
       this.#busy = false

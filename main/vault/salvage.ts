@@ -36,7 +36,7 @@ function salvageAccount(
   damaged: Store,
   key: DataKey,
   id: string,
-  row: AccountRow | undefined,
+  account: AccountRow | undefined,
   now: number,
 ): boolean {
   const verified = (rows: readonly GenerationRow[]): readonly GenerationRow[] =>
@@ -45,7 +45,7 @@ function salvageAccount(
   const [newest] = theirs
   const ours = verified(store.generations(id))[0]?.generation ?? 0
   if (!newest || newest.generation <= ours) return false
-  if (row && isAuthentic(key, 'accounts', row)) store.putAccount(row)
+  if (account && isAuthentic(key, 'accounts', account)) store.putAccount(account)
   else if (store.account(id) === undefined) {
     const record = retellAccount(key, id, theirs, null, now)
     if (record) store.putAccount(accountRow(key, record))

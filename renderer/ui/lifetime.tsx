@@ -16,7 +16,7 @@ interface Props {
 
 export function LifetimeBar({ account, now, inRow = false }: Props): ReactElement {
   const lifetime = lifetimeOf(account, now)
-  const { words, then } = lifetimeWords(lifetime, account)
+  const { words, afterwards } = lifetimeWords(lifetime, account)
   const part = lifetime.kind === 'running' ? lifetime.part : lifetime.kind === 'endless' ? 1 : 0
   const due = lifetime.kind === 'running' ? lifetime.renewal?.part : undefined
   return (
@@ -32,7 +32,7 @@ export function LifetimeBar({ account, now, inRow = false }: Props): ReactElemen
             ? { 'aria-hidden': true }
             : {
                 'aria-label': text.lifetime.label,
-                'aria-valuetext': then === undefined ? words : `${words}, ${then}`,
+                'aria-valuetext': afterwards === undefined ? words : `${words}, ${afterwards}`,
               })}
         />
         {due !== undefined && due > 0 && due < 1 && (
@@ -43,7 +43,7 @@ export function LifetimeBar({ account, now, inRow = false }: Props): ReactElemen
       </span>
       <span className="lifetime-words">
         {words}
-        {then !== undefined && <span className="lifetime-then">, {then}</span>}
+        {afterwards !== undefined && <span className="lifetime-then">, {afterwards}</span>}
       </span>
     </span>
   )
@@ -53,26 +53,31 @@ export function LifetimeBar({ account, now, inRow = false }: Props): ReactElemen
 export function lifetimeWords(
   lifetime: Lifetime,
   { state, renewable }: Pick<Account, 'state' | 'renewable'>,
-): { readonly words: string; readonly then?: string } {
+): { readonly words: string; readonly afterwards?: string } {
   const canRenew = renewable && state !== 'needs-sign-in' && state !== 'misconfigured'
   switch (lifetime.kind) {
     case 'hidden':
       return { words: text.lifetime.hidden }
     case 'none':
-      return canRenew ? { words: text.lifetime.none, then: text.lifetime.noneThen } : { words: text.lifetime.none }
+      return canRenew
+        ? { words: text.lifetime.none, afterwards: text.lifetime.noneThen }
+        : { words: text.lifetime.none }
     case 'endless':
       return { words: text.lifetime.endless }
     case 'over':
       return {
         words: withSpan(text.lifetime.over, lifetime.ago),
-        then: canRenew ? text.lifetime.overThen : text.lifetime.ends,
+        afterwards: canRenew ? text.lifetime.overThen : text.lifetime.ends,
       }
     case 'running': {
       const words = withSpan(text.lifetime.left, lifetime.left)
-      if (!canRenew) return { words, then: text.lifetime.ends }
+      if (!canRenew) return { words, afterwards: text.lifetime.ends }
       const { renewal } = lifetime
       if (!renewal) return { words }
-      return { words, then: renewal.in < 30 ? text.lifetime.renewsNow : withSpan(text.lifetime.renews, renewal.in) }
+      return {
+        words,
+        afterwards: renewal.in < 30 ? text.lifetime.renewsNow : withSpan(text.lifetime.renews, renewal.in),
+      }
     }
   }
 }

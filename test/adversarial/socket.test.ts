@@ -6,6 +6,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { HelloAnswer } from '../../main/contract/client-api.ts'
 import { verifyHello } from '../../main/endpoint/hello.ts'
+import { httpLimits } from '../../main/endpoint/http-service.ts'
 import { loadIdentity } from '../../main/endpoint/identity.ts'
 import { jsonRequest as request } from '../unit/endpoint/refusal.ts'
 import { accessToken, clientToken } from '../unit/endpoint/stand-in-doors.ts'
@@ -62,7 +63,7 @@ describe('S1: how messages are cut', () => {
     await until(() => asking.signals[0]?.aborted === true, 'the question to be withdrawn')
   })
 
-  it('S1: many requests may wait on one connection without a warning', async () => {
+  it('S1: as many requests as may wait on one connection do so without a warning', async () => {
     const { paths, asking } = await startStage()
     const warnings: Error[] = []
     const listen = (warning: Error): void => {
@@ -72,11 +73,12 @@ describe('S1: how messages are cut', () => {
     onTestFinished(() => {
       process.off('warning', listen)
     })
+    const { pipelined } = httpLimits
     const raw = new RawConnection(paths.socket)
-    raw.write(Buffer.concat(Array.from({ length: 40 }, () => request('{"account":"ask"}'))))
-    await until(() => asking.signals.length === 40, 'all questions')
+    raw.write(Buffer.concat(Array.from({ length: pipelined }, () => request('{"account":"ask"}'))))
+    await until(() => asking.signals.length === pipelined, 'all questions')
     asking.release()
-    expect(await raw.statuses(40)).toHaveLength(40)
+    expect(await raw.statuses(pipelined)).toEqual(Array<number>(pipelined).fill(200))
     expect(warnings).toEqual([])
   })
 })

@@ -99,7 +99,7 @@ describe('linking an account', () => {
     )
     await expectShown(rig.page.getByText('Copied', { exact: true }))
     await rig.page.evaluate(() => {
-      document.execCommand = () => false
+      Object.assign(document, { execCommand: () => false })
     })
     await rig.page.getByRole('button', { name: 'Copy link' }).click()
     const field = rig.page.getByLabel('Show the link')

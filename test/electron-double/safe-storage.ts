@@ -27,7 +27,7 @@ const publicKey = createSecretKey(hash('sha256', 'peanuts', 'buffer'))
 
 function keyringKey(): KeyObject {
   const file = join(app.getPath('userData'), 'keyring.stand-in')
-  mkdirSync(app.getPath('userData'), { recursive: true })
+  mkdirSync(app.getPath('userData'), { recursive: true, mode: 0o700 })
   try {
     writeFileSync(file, randomBytes(32), { flag: 'wx', mode: 0o600 })
   } catch (error) {

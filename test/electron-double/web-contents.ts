@@ -5,7 +5,8 @@
  *
  * Modelled: loading and its events, navigation and window-open decisions, IPC, `executeJavaScript`, `capturePage`, crashes
  * (`forcefullyCrashRenderer`, `render-process-gone`, `isCrashed`, loading again). Not modelled, and throwing: developer
- * tools, zoom, printing, debugger, every other member. `will-attach-webview` never fires, for there are no webviews. A page
+ * tools, zoom, printing, debugger, every other member. `will-attach-webview`, `context-menu`, `before-input-event` and other
+ * events that are not named here never fire. A page
  * whose request for a window is allowed ends the process: opening such windows is not modelled.
  */
 import type Electron from 'electron'
@@ -57,12 +58,21 @@ export function insideOf(contents: Electron.WebContents): ContentsInside {
 
 /**
  * Decides about a window that Chromium opened for a page (by a form with a target): it is closed unseen, and the opener's
- * handler is asked. Throws when it is not known whose it is.
+ * handler is asked.
  */
 export async function decidePopup({ session, target }: Popup): Promise<void> {
   const { devtools } = chromium()
   const opener = target.openerId === undefined ? undefined : WebContents.fromDevToolsTargetId(target.openerId)
-  if (opener === undefined) throw notModelled('webContents', `a window that nobody opened (${target.targetId})`)
+  if (opener === undefined) {
+    // Parts of Chromium's own interface may be pages too; anything else is nobody's, and closed.
+    if (target.url.startsWith('chrome:')) {
+      await devtools.send('Runtime.runIfWaitingForDebugger', {}, session)
+      return
+    }
+    console.error('electron stand-in: closed a window that no page of the app is known to have opened')
+    await devtools.send('Target.closeTarget', { targetId: target.targetId })
+    return
+  }
   devtools.on(
     'Fetch.requestPaused',
     ({ request: { url } }) => {

@@ -32,27 +32,46 @@ async function connections(count: number): Promise<Socket[]> {
 }
 
 describe('ConnectionPool', () => {
-  it('ends strangers first, oldest first, then idle clients, and turns the newest away when all are at work', async () => {
+  it('makes room among strangers only: who asks nothing first, then who is not waiting for the person', async () => {
     const [a, b, c, d, e, f, g] = (await connections(7)) as [Socket, Socket, Socket, Socket, Socket, Socket, Socket]
     const pool = new ConnectionPool(3)
-    const mark = (socket: Socket, change: { known?: boolean; busy?: number; streaming?: boolean }): void => {
+    const mark = (socket: Socket, change: { asked?: boolean; busy?: number; streaming?: boolean }): void => {
       Object.assign(pool.of(socket) ?? {}, change)
     }
+    const member = (...sockets: readonly Socket[]): readonly boolean[] =>
+      sockets.map((socket) => pool.of(socket) !== undefined)
     for (const socket of [a, b, c]) pool.add(socket)
-    mark(a, { known: true })
-    pool.add(d)
-    expect([a, b, c].map(({ destroyed }) => destroyed)).toEqual([false, true, false])
-    mark(c, { known: true, busy: 1 })
-    mark(d, { known: true, streaming: true })
-    pool.add(e)
-    expect([a, c, d, e].map(({ destroyed }) => destroyed)).toEqual([true, false, false, false])
-    mark(e, { known: true, busy: 1 })
+    expect(pool.recognise(a)).toBe(true)
+    mark(b, { busy: 1 })
+    for (const socket of [d, e]) pool.add(socket)
+    // The oldest stranger that asks nothing went; nobody recognised did, and nobody who is being answered.
+    expect(member(a, b, c, d, e)).toEqual([true, true, false, true, true])
+    await until(() => c.destroyed, 'it to be ended')
+    mark(b, { asked: true })
+    for (const socket of [d, e]) mark(socket, { busy: 1 })
     pool.add(f)
-    expect([c, d, e, f].map(({ destroyed }) => destroyed)).toEqual([false, false, false, true])
-    c.destroy()
-    await until(() => pool.size === 2, 'the ended one to leave')
+    expect(member(a, b, d, e, f)).toEqual([true, true, false, true, true])
+    for (const socket of [e, f]) mark(socket, { busy: 1, asked: true })
     pool.add(g)
-    expect(g.destroyed).toBe(false)
+    expect(member(a, b, e, f, g)).toEqual([true, true, true, true, false])
+    await until(() => g.destroyed, 'the newest to be turned away')
+  })
+
+  it('of those it has recognised ends the oldest idle one for another, and says so when all are at work', async () => {
+    const [a, b, c, d] = (await connections(4)) as [Socket, Socket, Socket, Socket]
+    const pool = new ConnectionPool(2)
+    for (const socket of [a, b]) pool.add(socket)
+    for (const socket of [a, b]) expect(pool.recognise(socket)).toBe(true)
+    for (const socket of [c, d]) pool.add(socket)
+    Object.assign(pool.of(a) ?? {}, { busy: 1 })
+    expect(pool.recognise(c)).toBe(true)
+    expect([a, b, c].map(({ destroyed }) => destroyed)).toEqual([false, true, false])
+    Object.assign(pool.of(c) ?? {}, { streaming: true })
+    expect(pool.recognise(d)).toBe(false)
+    expect(pool.of(d)?.known).toBe(false)
+    a.destroy()
+    await until(() => pool.size === 2, 'the ended one to leave')
+    expect(pool.recognise(d)).toBe(true)
   })
 
   it('ends what is idle for long, and spares what waits for us or streams', async () => {

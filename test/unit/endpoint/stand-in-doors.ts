@@ -17,13 +17,13 @@ export const accessToken = 'access-token-canary-5f1c9e'
 /** What a fault's message holds; must never leave the process. */
 export const faultSecret = 'fault-message-canary-77ab'
 
-const client = (id: string): ClientRecord => ({ id, name: id, kind: 'script', paired_at: 1, token_hash: '' })
+export const clientOf = (id: string): ClientRecord => ({ id, name: id, kind: 'script', paired_at: 1, token_hash: '' })
 
 export class StandInAsking implements AskingDoor {
   readonly calls: string[] = []
   readonly clients = new Map([
-    [clientToken, client('first')],
-    [secondToken, client('second')],
+    [clientToken, clientOf('first')],
+    [secondToken, clientOf('second')],
   ])
   readonly requests: TokenRequest[] = []
   readonly signals: AbortSignal[] = []

@@ -4,7 +4,9 @@ import { BrokerError } from '../../../main/contract/errors.ts'
 import { windowCalls } from '../../../main/contract/window-api.ts'
 import { unwrap } from '../../../renderer/bridge.ts'
 import { emptyDraft, fieldOf, requestOf } from '../../../renderer/link-draft.ts'
-import { hrefOf, parseRoute } from '../../../renderer/navigation.ts'
+import { missingScopes } from '../../../renderer/link-memory.ts'
+import { hrefOf, parentOf, parseRoute } from '../../../renderer/navigation.ts'
+import { shortcutOf } from '../../../renderer/shortcuts.ts'
 import { mergeEntries } from '../../../renderer/activity-feed.ts'
 import { safeAddress } from '../../../renderer/screens/waiting.tsx'
 
@@ -32,6 +34,7 @@ describe('requestOf', () => {
       otherScopes: ' c,  a\td ',
       label: ' Work ',
     }
+    expect(requestOf({ ...draft, redirect: 'paste' }, provider, true)).toMatchObject({ redirect: 'paste' })
     expect(requestOf(draft, provider, true)).toEqual({
       provider: 'p',
       open_browser: true,
@@ -69,6 +72,59 @@ describe('parseRoute', () => {
     for (const hash of ['', '#', '#/', '#/nothing/x', '#main', '#/__proto__'])
       expect(parseRoute(hash)).toEqual({ screen: 'accounts' })
     expect(parseRoute('#/apps/%')).toEqual({ screen: 'apps', id: '%' })
+  })
+})
+
+describe('a question in its own window', () => {
+  it('has an address of its own, and without one is the list', () => {
+    expect(parseRoute(hrefOf('prompt', 'a/b %'))).toEqual({ screen: 'prompt', id: 'a/b %' })
+    expect(parseRoute('#/prompt')).toEqual({ screen: 'approvals' })
+    expect(parseRoute('#/prompt/')).toEqual({ screen: 'approvals' })
+  })
+})
+
+describe('parentOf', () => {
+  it('leads back from a detail, and from nothing that would lose something', () => {
+    expect(['accounts', 'apps', 'activity', 'link'].map((screen) => parentOf(parseRoute(`#/${screen}/x`)))).toEqual([
+      'accounts',
+      'apps',
+      'activity',
+      'accounts',
+    ])
+    for (const hash of ['#/accounts', '#/link', '#/settings', '#/approvals', '#/prompt/x'])
+      expect(parentOf(parseRoute(hash)), hash).toBeUndefined()
+  })
+})
+
+describe('shortcutOf', () => {
+  const key = (name: string, more: object = { ctrlKey: true }): ReturnType<typeof shortcutOf> =>
+    shortcutOf({ key: name, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more })
+  it('knows its keys with Control or Command alone', () => {
+    expect(['1', '2', '3', '4', ',', 'n', 'N', 'f'].map((name) => key(name))).toEqual([
+      ...['accounts', 'apps', 'activity', 'settings', 'settings', 'link', 'link', 'filter'],
+    ])
+    expect(key('1', { metaKey: true })).toBe('accounts')
+  })
+  it('takes nothing else, and nothing that decides', () => {
+    for (const more of [
+      {},
+      { ctrlKey: true, shiftKey: true },
+      { ctrlKey: true, altKey: true },
+      { ctrlKey: true, metaKey: true },
+    ])
+      expect(key('1', more), JSON.stringify(more)).toBeUndefined()
+    for (const name of ['Enter', ' ', 'y', 'a', '5', 'Escape', 'toString']) expect(key(name), name).toBeUndefined()
+  })
+})
+
+describe('missingScopes', () => {
+  it('names what was asked for and not given', () => {
+    expect(missingScopes('a b c', 'c a')).toBe('b')
+    expect(missingScopes('a', 'a b')).toBe('')
+    expect(missingScopes(undefined, 'a')).toBe('')
+  })
+  it('claims nothing where the provider names no scopes', () => {
+    expect(missingScopes('a b', ' ')).toBe('')
   })
 })
 
