@@ -1,20 +1,18 @@
 /**
- * The end of the app. The rule: asked once, everything closes in order before the process goes; stuck for ten seconds, it
- * goes anyway, because the vault is written to survive exactly that.
+ * The end of the app. The rule: asked once, everything closes in order before the process goes; a window that does not
+ * close holds that up for three seconds, and what is stuck for ten is left, because the vault is written to survive that.
  */
 import type { App } from 'electron'
 import type { Log } from '../broker/ports.ts'
 
-/** Milliseconds. */
+/** Milliseconds for the windows to close, and for everything else. */
+const WINDOWS = 3000
 const PATIENCE = 10_000
 
 /** Runs `close` when the app quits, then ends it; the signals that stop a daemon quit it too. */
 export function whenQuitting(app: App, close: () => Promise<void>, log: Log): void {
   let closing = false
-  for (const e of ['before-quit','will-quit','quit','window-all-closed']) app.on(e as 'quit', () => log('info', 'dbg.' + e))
-  setInterval(() => log('info','dbg.tick',{count: Number(closing)}), 2000)
-  app.on('will-quit', (event) => {
-    event.preventDefault()
+  const end = (): void => {
     if (closing) return
     closing = true
     setTimeout(() => {
@@ -29,6 +27,13 @@ export function whenQuitting(app: App, close: () => Promise<void>, log: Log): vo
         app.exit(1)
       },
     )
+  }
+  app.on('before-quit', () => {
+    setTimeout(end, WINDOWS)
+  })
+  app.on('will-quit', (event) => {
+    event.preventDefault()
+    end()
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.on(signal, () => {
