@@ -36,7 +36,7 @@ export class Stage {
 
   constructor(quick: boolean) {
     this.quick = quick
-    this.many = quick ? 1_000 : 10_000
+    this.many = quick ? 300 : 10_000
   }
 
   /** `full` repetitions, or a fraction of them, never fewer than five. */

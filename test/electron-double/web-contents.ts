@@ -46,6 +46,12 @@ export interface ContentsInside {
   readonly askToOpen: (request: WindowRequest) => void
 }
 
+/** What `loadURL` rejects with. */
+function loadError(code: string, url: string): Error & { readonly code: string; readonly errno: number } {
+  const errno = errorNumbers[code] ?? -2
+  return Object.assign(new Error(`${code} (${String(errno)}) loading '${url}'`), { code, errno, url })
+}
+
 const all = new Map<number, WebContents>()
 const insides = new WeakMap<Electron.WebContents, ContentsInside>()
 let lastId = 0
@@ -164,6 +170,7 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
         this.#isDestroyed = true
         all.delete(this.id)
         nativeTheme.off('updated', showTheme)
+        this.#load?.settled.reject(loadError('ERR_FAILED', this.getURL()))
         this.emit('destroyed')
         this.#opened
           .then(() => this.#page.close())
@@ -187,14 +194,18 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
     this.#isLoading = true
     this.#isCrashed = false
     this.emit('did-start-loading')
-    const { errorText, loaderId } = await this.#page.send('Page.navigate', { url: toPage(url) })
+    const { errorText, loaderId } = await this.#page
+      .send('Page.navigate', { url: toPage(url) })
+      .catch((gone: unknown) => {
+        ignoreGone(gone)
+        return { errorText: 'net::ERR_FAILED', loaderId: undefined }
+      })
     if (errorText !== undefined) {
-      const code = errorText.replace('net::', '')
-      const errno = errorNumbers[code] ?? -2
+      const error = loadError(errorText.replace('net::', ''), url)
       this.#load = undefined
       this.#isLoading = false
-      this.emit('did-fail-load', createEvent(), errno, code, url, true, 1, this.id)
-      throw Object.assign(new Error(`${code} (${String(errno)}) loading '${url}'`), { code, errno, url })
+      if (!this.#isDestroyed) this.emit('did-fail-load', createEvent(), error.errno, error.code, url, true, 1, this.id)
+      throw error
     }
     // Only the fragment changed: nothing is loaded.
     if (loaderId === undefined) this.#loaded()

@@ -3,7 +3,7 @@
  * can be "missed". The rule: nothing here depends on how long anything takes.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -13,11 +13,17 @@ import { collect, type CommandResult } from '../setup/daemon.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vk-bench-test-'))
 
+const started: ChildProcess[] = []
+
 function bench(...args: readonly string[]): Promise<CommandResult> {
-  return collect(spawn(process.execPath, [join(import.meta.dirname, '../../bench/index.ts'), ...args]))
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../bench/index.ts'), ...args])
+  started.push(child)
+  return collect(child)
 }
 
 afterAll(() => {
+  // It ends what it started itself.
+  for (const child of started) child.kill('SIGTERM')
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -30,7 +36,7 @@ describe('a quick run', () => {
     const groups = ['cached', 'callers', 'refresh', 'vault'].flatMap((name) => ['--only', name])
     result = await bench('--quick', '--json', file, ...groups)
     rows = (JSON.parse(readFileSync(file, 'utf8')) as { readonly rows: readonly Row[] }).rows
-  }, 180_000)
+  }, 300_000)
 
   it('says by its exit code whether a target was missed', () => {
     expect(result.stderr).toBe('')

@@ -88,6 +88,13 @@ const { ignoreGone } = await import('../devtools.ts')
 
 globalThis.electronStandIn = control
 
+// Electron warns of a rejection that nobody handles. Here it ends the app, so that a test sees it, except on the way out,
+// where what was still being loaded fails and nobody is left to be told.
+process.on('unhandledRejection', (reason) => {
+  if (readiness.isQuitting) console.error('electron stand-in: unhandled while quitting:', reason)
+  else throw reason
+})
+
 /** Starts the browser and says so; nothing is started for an app that quits before it is ready. */
 async function becomeReady(): Promise<void> {
   if (readiness.isQuitting || readiness.isExiting) return
@@ -96,8 +103,9 @@ async function becomeReady(): Promise<void> {
   const { debuggingUrl, process: browser } = await startChromium(profile, (popup) => {
     decidePopup(popup).catch(ignoreGone)
   })
-  browser.once('exit', () => {
-    if (!readiness.isExiting) throw new Error('electron stand-in: the browser went away')
+  browser.once('exit', (exitCode, signal) => {
+    if (!readiness.isExiting)
+      throw new Error(`electron stand-in: the browser went away (${signal ?? String(exitCode)})`)
   })
   if (switches.has('remote-debugging-port')) process.stderr.write(`\nDevTools listening on ${debuggingUrl}\n`)
   readiness.becomeReady()

@@ -100,7 +100,7 @@ describe('quitting', () => {
   it('is what the signals that stop a daemon do', () => {
     const { app } = rig()
     const ours = before.flatMap(([signal, theirs]) => process.listeners(signal).filter((one) => !theirs.includes(one)))
-    for (const listener of ours) listener('SIGTERM', 15)
+    for (const listener of ours) listener('SIGTERM')
     expect(app.quits()).toBe(3)
   })
 })

@@ -89,13 +89,13 @@ describe('D1: a definition is refused with the path of the offending key', () =>
     ],
     [
       'a redirect of its own',
-      changed('methods: [loopback]', "methods: [loopback], uri: 'https://evil.example/'"),
+      changed('methods: [custom_scheme, loopback]', "methods: [loopback], uri: 'https://evil.example/'"),
       /redirect\.uri is not a known key/u,
     ],
     [
       'another redirect method',
-      changed('methods: [loopback]', 'methods: [https_relay]'),
-      /redirect\.methods\[0\] must be one of loopback/u,
+      changed('methods: [custom_scheme, loopback]', 'methods: [https_relay]'),
+      /redirect\.methods\[0\] must be one of custom_scheme, loopback/u,
     ],
     [
       "a parameter that is the protocol's own",
