@@ -31,8 +31,13 @@ export function startCode<Question, Answer>(program: () => void, place: Place): 
 
 async function attend<Question, Answer>(child: ChildProcess, place: Place): Promise<Process<Question, Answer>> {
   const { pid = 0 } = child
-  await answerOf(child)
-  pin(pid, place)
+  try {
+    await answerOf(child)
+    pin(pid, place)
+  } catch (thrown) {
+    child.kill()
+    throw thrown
+  }
   return {
     pid,
     ask: async (question) => {
@@ -81,9 +86,13 @@ export const pinning = canPin ? 'servers on processor 0, what drives them on the
 /** Binds every thread of a process to its place; without `taskset` or with one processor nothing is bound, on no side. */
 export function pin(pid: number, place: Place): void {
   if (!canPin) return
-  const mask = place === 'server' ? '0' : `1-${String(cores - 1)}`
-  const { status, stderr } = spawnSync(taskset, ['--all-tasks', '--cpu-list', '--pid', mask, String(pid)])
-  if (status !== 0) throw new Error(`cannot pin process ${String(pid)}: ${stderr.toString()}`)
+  const list = place === 'server' ? '0' : `1-${String(cores - 1)}`
+  // A thread that ends while taskset walks through them all makes it fail; the next walk does not meet it any more.
+  for (let attempt = 1; ; attempt++) {
+    const { status, stderr } = spawnSync(taskset, ['--all-tasks', '--cpu-list', '--pid', list, String(pid)])
+    if (status === 0) return
+    if (attempt === 10) throw new Error(`cannot pin process ${String(pid)}: ${stderr.toString()}`)
+  }
 }
 
 /** The milliseconds from the start of a program to its end, and what it printed. Throws when it does not end well. */

@@ -129,7 +129,7 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
   readonly #closed = Promise.withResolvers<undefined>()
   readonly #isFocused: () => boolean
   #openHandler: OpenHandler | undefined
-  #load: { readonly settled: PromiseWithResolvers<undefined>; pageUrl: string | null } | undefined
+  #load: { readonly url: string; readonly settled: PromiseWithResolvers<undefined>; pageUrl: string | null } | undefined
   #isLoading = false
   #isCrashed = false
   #isDestroyed = false
@@ -170,7 +170,7 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
         this.#isDestroyed = true
         all.delete(this.id)
         nativeTheme.off('updated', showTheme)
-        this.#load?.settled.reject(loadError('ERR_FAILED', this.getURL()))
+        this.#load?.settled.reject(loadError('ERR_FAILED', this.#load.url))
         this.emit('destroyed')
         this.#opened
           .then(() => this.#page.close())
@@ -190,7 +190,7 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
     await applyPermissions(this, url)
     const settled = Promise.withResolvers<undefined>()
     settled.promise.catch(() => {})
-    this.#load = { settled, pageUrl: toPage(url).split('#')[0] ?? '' }
+    this.#load = { url, settled, pageUrl: toPage(url).split('#')[0] ?? '' }
     this.#isLoading = true
     this.#isCrashed = false
     this.emit('did-start-loading')

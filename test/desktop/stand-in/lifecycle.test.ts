@@ -125,6 +125,27 @@ describe('the life of the app', () => {
     expect(readFileSync(join(house.home, 'quit.log'), 'utf8')).toBe('before-quit\nwill-quit\nquit\n')
   })
 
+  it('ends in order while a page is still loading', async () => {
+    const child = house.app.process()
+    const failed = await house.app.evaluate(async ({ BrowserWindow, session }) => {
+      const ui = session.fromPartition('never answering')
+      const asked = Promise.withResolvers<null>()
+      ui.protocol.handle('app', () => {
+        asked.resolve(null)
+        return new Promise<Response>(() => {})
+      })
+      const [first, second] = [0, 1].map(() => new BrowserWindow({ show: false, webPreferences: { session: ui } }))
+      const load = first?.loadURL('app://ui/').catch(String)
+      void second?.loadURL('app://ui/')
+      await asked.promise
+      first?.destroy()
+      return load
+    })
+    expect(failed).toBe("Error: ERR_FAILED (-2) loading 'app://ui/'")
+    await house.app.close()
+    expect([child.exitCode, child.signalCode]).toEqual([0, null])
+  })
+
   it('ends in order on a signal', async () => {
     const child = house.app.process()
     const processes = family(child.pid ?? 0)
