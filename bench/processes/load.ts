@@ -36,8 +36,8 @@ const patience = 60_000
 const headEnd = Buffer.from('\r\n\r\n')
 const lengthName = Buffer.from('\r\nContent-Length: ')
 const samples = new Float64Array(4_000_000)
-/** Of one connection, kept between slices, as a client that stays connected keeps its own. */
-let kept: { readonly path: string; readonly callers: readonly Caller[] } = { path: '', callers: [] }
+/** Lasting connections, kept between turns by what they ask: a client that stays connected does not connect again. */
+const kept = new Map<string, readonly Caller[]>()
 
 class Caller {
   readonly #order: LoadOrder
@@ -168,13 +168,17 @@ async function load(order: LoadOrder): Promise<LoadResult> {
   }
 }
 
-/** The connections of the last slice when they fit this one too. */
+/** The connections that asked this before; when another number of them is wanted, the others of this path are closed. */
 function callersFor(order: LoadOrder): readonly Caller[] {
-  const key = JSON.stringify([order.path, order.request, order.connections, order.fresh])
-  if (kept.path === key && !order.fresh) return kept.callers
-  for (const caller of kept.callers) caller.close()
-  kept = { path: key, callers: Array.from({ length: order.connections }, () => new Caller(order)) }
-  return kept.callers
+  const make = (): readonly Caller[] => Array.from({ length: order.connections }, () => new Caller(order))
+  if (order.fresh) return make()
+  const key = JSON.stringify([order.path, order.request])
+  const known = kept.get(key)
+  if (known?.length === order.connections) return known
+  for (const caller of known ?? []) caller.close()
+  const callers = make()
+  kept.set(key, callers)
+  return callers
 }
 
 serveParent(load)

@@ -12,6 +12,24 @@ interface Asked {
   readonly scope?: string
 }
 
+/** The row of a request that ended well. `took`: milliseconds. */
+export function noteAnswer(
+  desk: Desk,
+  action: 'token' | 'invalidate',
+  client: ClientRecord,
+  answer: TokenAnswer,
+  took: number,
+): void {
+  desk.note({
+    action,
+    outcome: 'ok',
+    client_id: client.id,
+    account_id: answer.account.id,
+    scope: answer.scope,
+    took_ms: Math.round(took),
+  })
+}
+
 /** Runs one request of `client` and leaves its row. Throws what `run` throws. */
 export async function recorded(
   desk: Desk,
@@ -24,14 +42,7 @@ export async function recorded(
   const started = clock.monotonic()
   try {
     const answer = await run()
-    desk.note({
-      action,
-      outcome: 'ok',
-      client_id: client.id,
-      account_id: answer.account.id,
-      scope: answer.scope,
-      took_ms: Math.round(clock.monotonic() - started),
-    })
+    noteAnswer(desk, action, client, answer, clock.monotonic() - started)
     return answer
   } catch (thrown) {
     const error = asBrokerError(thrown)

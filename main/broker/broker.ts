@@ -12,7 +12,7 @@ import type {
   TokenRequest,
 } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
-import { recorded } from './activity.ts'
+import { noteAnswer, recorded } from './activity.ts'
 import { Budget } from './budget.ts'
 import {
   askForConsent,
@@ -22,6 +22,7 @@ import {
   liveGrants,
   permitted,
   requireStill,
+  standingPermit,
   type Permit,
 } from './consent.ts'
 import { candidate, Desk } from './desk.ts'
@@ -71,7 +72,9 @@ export class Broker {
     })
     this.asking = {
       authenticate: (token) => this.#desk.clientsByHash.get(hashToken(token)) ?? null,
+      still: (client) => this.#desk.clientsByHash.get(client.token_hash) ?? null,
       pair: (request, line) => pair(this.#desk, request, line),
+      ready: (client, request) => this.#ready(client, request),
       token: (client, request, line) =>
         recorded(this.#desk, 'token', client, request, () => this.#give(client, request, line)),
       invalidate: (client, request, line) =>
@@ -106,6 +109,21 @@ export class Broker {
     this.#ports.vault.close()
   }
 
+  /** The whole life of most token requests, within one turn: `#give` without anything to wait for. */
+  #ready(client: ClientRecord, request: TokenRequest): TokenAnswer | undefined {
+    const desk = this.#desk
+    if (desk.paused || !desk.isLoaded || request.force_refresh || desk.state() !== 'unlocked') return undefined
+    if (!desk.clients.has(client.id)) return undefined
+    const permit = standingPermit(desk, client, request)
+    if (!permit) return undefined
+    const held = desk.tokens.cached(permit.record.id, wantOf(permit, request, 0))
+    if (!held || beyondPermit(permit, held.access) !== '') return undefined
+    desk.touch(client, permit.record.id)
+    const answer = this.#answer(permit.record, held.access, held.grant.material.connection)
+    noteAnswer(desk, 'token', client, answer, 0)
+    return answer
+  }
+
   /** The life of a token request. */
   async #give(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer> {
     this.#desk.requireGiving()
@@ -137,18 +155,8 @@ export class Broker {
 
   /** A token fresh enough: from memory, by a refresh, or by a sign-in. */
   async #fresh(client: ClientRecord, permit: Permit, request: TokenRequest, deadline: number): Promise<Fresh> {
-    const { record, scope } = permit
-    const variant: TokenVariant = {
-      ...(scope !== undefined && { scope }),
-      ...(request.resource !== undefined && { resource: request.resource }),
-      ...(request.audience !== undefined && { audience: request.audience }),
-    }
-    const want: Want = {
-      variant,
-      min_valid_period: request.min_valid_period,
-      force_refresh: request.force_refresh ?? false,
-      timeout: Math.max(0, deadline - this.#ports.clock.monotonic()),
-    }
+    const { record } = permit
+    const want = wantOf(permit, request, Math.max(0, deadline - this.#ports.clock.monotonic()))
     const ready = this.#desk.tokens.cached(record.id, want)
     if (ready) return { kind: 'token', ...ready }
     try {
@@ -260,11 +268,28 @@ export class Broker {
   }
 }
 
-/** A provider that cannot narrow gives more than was allowed, and more than was allowed is not handed on (R6). */
-function requireCovered({ record, covers }: Permit, access: AccessToken): void {
-  if (!covers) return
+/** What to look for, or to ask the provider for. `timeout`: milliseconds. */
+function wantOf({ scope }: Permit, request: TokenRequest, timeout: number): Want {
+  const { resource, audience, min_valid_period, force_refresh = false } = request
+  const variant: TokenVariant = {
+    ...(scope !== undefined && { scope }),
+    ...(resource !== undefined && { resource }),
+    ...(audience !== undefined && { audience }),
+  }
+  return { variant, min_valid_period, force_refresh, timeout }
+}
+
+/** What the token is good for and the permit is not. */
+function beyondPermit({ covers }: Permit, access: AccessToken): string {
+  if (!covers) return ''
   // A token that nobody says the scope of may be good for anything.
-  const beyond = access.scope === '' ? 'whatever the account may' : scopeBeyond(access.scope, covers)
+  return access.scope === '' ? 'whatever the account may' : scopeBeyond(access.scope, covers)
+}
+
+/** A provider that cannot narrow gives more than was allowed, and more than was allowed is not handed on (R6). */
+function requireCovered(permit: Permit, access: AccessToken): void {
+  const { record } = permit
+  const beyond = beyondPermit(permit, access)
   if (beyond === '') return
   throw new BrokerError(
     'invalid_scope',

@@ -64,8 +64,7 @@ export function permitted(
 ): Permit | undefined {
   const [record] = choices
   if (!record || choices.length > 1) return undefined
-  const scope = wantedScope(request)
-  const beyond = scope === undefined || record.scope === '' ? '' : scopeBeyond(scope, scopeSet(record.scope))
+  const beyond = beyondScope(record, request)
   // To a client without consent the account's scope is none of its business: it asks, like anybody.
   if (beyond !== '' && liveGrants(desk, client, record).length > 0) throw beyondAccount(record, beyond)
   const answer = judge(desk, client, record, request)
@@ -73,6 +72,18 @@ export function permitted(
   // Claimed before anything is awaited, so that two requests at once cannot both spend it.
   for (const grant of answer.spends) desk.grants.delete(grant.id)
   return { record, scope: answer.scope, covers: answer.covers, claimed: answer.spends }
+}
+
+/**
+ * The permit that needs no thought: one account is meant and what is written allows it as often as is asked. `undefined`
+ * in every other case, which is then for `chooseAccount` and `permitted` to tell apart.
+ */
+export function standingPermit(desk: Desk, client: ClientRecord, request: TokenRequest): Permit | undefined {
+  const [record, another] = desk.accounts.matching(request)
+  if (!record || another || beyondScope(record, request) !== '') return undefined
+  const answer = judge(desk, client, record, request)
+  if (answer.kind === 'ask' || answer.spends.length > 0) return undefined
+  return { record, scope: answer.scope, covers: answer.covers, claimed: [] }
 }
 
 /** The permit was not used after all. */
@@ -91,6 +102,12 @@ export function requireStill(desk: Desk, client: ClientRecord, { record, scope, 
   const grants = [...desk.grants.of(client.id, record.id), ...claimed, ...(shared ? [shared] : [])]
   if (may(grants, { scope, right: 'read', account_scope: record.scope }, desk.seconds()).kind === 'ask')
     throw new BrokerError('consent_required', 'The person has taken the consent back.')
+}
+
+/** What is asked for and the account itself was not granted, as far as anybody knows. */
+function beyondScope(record: AccountRecord, request: TokenRequest): string {
+  const scope = wantedScope(request)
+  return scope === undefined || record.scope === '' ? '' : scopeBeyond(scope, scopeSet(record.scope))
 }
 
 function beyondAccount(record: AccountRecord, beyond: string): BrokerError {

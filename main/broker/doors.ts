@@ -27,7 +27,14 @@ export interface Line {
 export interface AskingDoor {
   /** The client this token belongs to, or `null`. Constant time in the token's bytes and flat in the number of clients. */
   authenticate(client_token: string): ClientRecord | null
+  /** A client that `authenticate` named earlier, as it is now; `null` when its token is not good any more. */
+  still(client: ClientRecord): ClientRecord | null
   pair(request: PairRequest, line: Line): Promise<PairAnswer>
+  /**
+   * The answer to a token request that needs nobody: allowed by what is written, held, and fresh; its row of activity
+   * included. `undefined`: `token` has more to do, or to say. Never throws.
+   */
+  ready(client: ClientRecord, request: TokenRequest): TokenAnswer | undefined
   token(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer>
   invalidate(client: ClientRecord, request: InvalidateRequest, line: Line): Promise<TokenAnswer>
   accounts(client: ClientRecord): Promise<AccountsAnswer>

@@ -63,9 +63,10 @@ async function run(argv: readonly string[]): Promise<void> {
     version: __VERSION__,
   })
   if (wanted.console) served.console = await openConsole(broker)
-  say(`Valetkey is ready in ${paths.home}`)
   if (endpoint.http_url !== undefined) say(`loopback HTTP: ${endpoint.http_url}`)
   if (served.console) say(`console (opens once, within five minutes): ${served.console.url}`)
+  // The last line: whoever waited for it has seen the others.
+  say(`Valetkey is ready in ${paths.home}`)
   whenAskedToStop(async () => {
     await served.console?.close()
     await endpoint.close()

@@ -47,6 +47,8 @@ let show = (): void => {
   wanted = true
 }
 
+// Chromium would write the keys of its connections there.
+delete env['SSLKEYLOGFILE']
 // Electron would show a dialog with the stack, and what was being done stands in messages.
 process.on('uncaughtException', ({ name }) => {
   log('error', 'desktop.fault', { code: name })

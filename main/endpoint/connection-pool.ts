@@ -5,6 +5,7 @@
  * ended. One sweep does this for all, because Node's own timers cost every single request.
  */
 import type { Socket } from 'node:net'
+import type { ClientRecord } from '../broker/ports.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { rawRefusal } from './http-answer.ts'
 
@@ -17,6 +18,10 @@ export interface Connection {
   asked: boolean
   /** Somebody sends on it bit by bit and may be silent for long. */
   streaming: boolean
+  /** Whom its last good `Authorization` value named: the same bytes on the same connection name the same client. */
+  credential: { readonly value: string; readonly client: ClientRecord } | undefined
+  /** The last small body, and its value: a program that asks again mostly sends the same bytes. */
+  body: { readonly bytes: Buffer; readonly value: unknown } | undefined
   /** Sweeps since the last request. */
   idle: number
   /** Bytes its reader had not taken at the last sweep, and sweeps since it took any. */
@@ -63,6 +68,8 @@ export class ConnectionPool {
       known: false,
       asked: false,
       streaming: false,
+      credential: undefined,
+      body: undefined,
       idle: 0,
       unread: 0,
       stalled: 0,

@@ -5,19 +5,19 @@
  */
 import type { AskingDoor } from '../broker/doors.ts'
 import type { ClientRecord } from '../broker/ports.ts'
-import { type ClientApi, clientCalls, clientRoutes } from '../contract/client-api.ts'
+import { type ClientApi, clientCalls, clientRoutes, type TokenRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 import type { Exchange } from './exchange.ts'
 import { answerHello, helloNonce, isHello } from './hello.ts'
-import { bearerToken, methodNotAllowed } from './http-guard.ts'
+import { methodNotAllowed } from './http-guard.ts'
 import type { Handler } from './http-service.ts'
 import type { BrokerIdentity } from './identity.ts'
 
 type Name = keyof ClientApi
 type OpenName = { [N in Name]: (typeof clientRoutes)[N]['open'] extends true ? N : never }[Name]
 type OpenCall = (argument: unknown, exchange: Exchange) => Promise<unknown>
-type ClientCall = (argument: unknown, exchange: Exchange, client: ClientRecord) => Promise<unknown>
+type ClientCall = (argument: unknown, exchange: Exchange, client: ClientRecord) => Promise<unknown> | object
 type Route = { readonly method: string } & (
   | { readonly open: true; readonly waits: boolean; readonly call: OpenCall }
   | { readonly open: false; readonly call: ClientCall }
@@ -47,7 +47,7 @@ const UNPAIRED = ''
 export function serveAsking(options: AskingOptions): Handler {
   const routes = routesOf(options)
   return (exchange) => {
-    const { target, method, authorization } = exchange.head
+    const { target, method } = exchange.head
     const exact = routes.get(target)
     const match = exact === undefined ? matchTarget(routes, target) : { route: exact, argument: undefined }
     if (match instanceof BrokerError) {
@@ -67,8 +67,7 @@ export function serveAsking(options: AskingOptions): Handler {
         else exchange.attempt(() => route.call(value, exchange))
       }
     else {
-      const token = bearerToken(authorization)
-      const client = token === null ? null : options.asking.authenticate(token)
+      const client = exchange.client(options.asking)
       if (client === null) {
         exchange.refuse(invalidClient)
         return
@@ -79,7 +78,7 @@ export function serveAsking(options: AskingOptions): Handler {
           exchange.attemptAsOneOf(options.calls.of(client.id), () => route.call(value, exchange, client))
       }
     }
-    if (method === 'POST') exchange.readJson(begin)
+    if (method === 'POST') exchange.readJson(begin, !route.open)
     else if (exchange.hasNoBody()) begin(argument)
   }
 }
@@ -90,7 +89,10 @@ function routesOf({ asking, identity, address }: AskingOptions): ReadonlyMap<str
     pair: (argument, line) => asking.pair(clientCalls.pair(argument, ''), line),
   }
   const ofClient: Readonly<Record<Exclude<Name, OpenName>, ClientCall>> = {
-    token: (argument, line, client) => asking.token(client, clientCalls.token(argument, ''), line),
+    token: (argument, line, client) => {
+      const request = requestOf(argument)
+      return asking.ready(client, request) ?? asking.token(client, request, line)
+    },
     invalidate: (argument, line, client) => asking.invalidate(client, clientCalls.invalidate(argument, ''), line),
     accounts: (_argument, _line, client) => asking.accounts(client),
     request: (argument, _line, client) => asking.request(client, clientCalls.request(argument, '').id),
@@ -108,6 +110,17 @@ function routesOf({ asking, identity, address }: AskingOptions): ReadonlyMap<str
       { method: method(name as Name), open: false, call },
     ]),
   ])
+}
+
+/** Token requests by the value they were parsed from: a frozen one that comes again need not be looked through again. */
+const parsed = new WeakMap<object, TokenRequest>()
+
+function requestOf(argument: unknown): TokenRequest {
+  const known = parsed.get(argument as object)
+  if (known !== undefined) return known
+  const request = clientCalls.token(argument, '')
+  if (Object.isFrozen(argument)) parsed.set(argument as object, request)
+  return request
 }
 
 const requestPrefix = clientRoutes.request.path.replace('{id}', '')

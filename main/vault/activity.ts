@@ -4,11 +4,12 @@
  * and a damaged file only the history, never a sign-in.
  */
 import { existsSync, renameSync } from 'node:fs'
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { ActivityLog, Cancel, Clock, Log } from '../broker/ports.ts'
 import type { ActivityEntry } from '../contract/model.ts'
+import { Batch, type Unnumbered } from './activity-batch.ts'
+import { ActivityRows } from './activity-rows.ts'
 import { stamp } from './backups.ts'
-import { errorNumber, isDamage, openDatabase, SQLITE, transaction } from './database.ts'
+import { errorNumber, isDamage, SQLITE } from './database.ts'
 import { createPrivateFile, inspect } from './home.ts'
 
 export interface ActivityOptions {
@@ -19,15 +20,11 @@ export interface ActivityOptions {
   readonly retention?: number
 }
 
-type Unnumbered = Omit<ActivityEntry, 'id'>
-
-const APPLICATION_ID = 0x56_4b_41_43
-const FORMAT = 1
 const RETENTION = 30
 const DAY = 86_400
 /** Milliseconds rows are gathered, and how many of them are enough to write at once. */
 const GATHER = 100
-const ENOUGH = 256
+const ENOUGH = 1024
 /** Rows kept in memory; while the disk takes none the oldest are dropped and counted. */
 const MOST_WAITING = 10_000
 /** Rows deleted at a time. */
@@ -46,8 +43,8 @@ export function openActivity(options: ActivityOptions): SqliteActivity {
 
 export class SqliteActivity implements ActivityLog {
   readonly #options: ActivityOptions
-  #db: DatabaseSync | undefined
-  #waiting: Unnumbered[] = []
+  #rows: ActivityRows | undefined
+  #waiting = new Batch()
   #timer: Cancel | undefined
   #prompted = false
   #pruning: Cancel | undefined
@@ -62,15 +59,15 @@ export class SqliteActivity implements ActivityLog {
   }
 
   append(entry: Unnumbered): void {
-    const { length } = this.#waiting
-    if (length >= MOST_WAITING && !this.#failing) this.#flush()
-    if (length >= MOST_WAITING && this.#failing) {
-      this.#waiting.shift()
+    const { size } = this.#waiting
+    if (size >= MOST_WAITING && !this.#failing) this.#flush()
+    if (size >= MOST_WAITING && this.#failing) {
+      this.#waiting.drop()
       this.#dropped++
     }
     this.#waiting.push(entry)
-    if (length === 0 && !this.#timer) this.#plan(GATHER)
-    else if (length >= ENOUGH && !this.#prompted && !this.#failing) {
+    if (size === 0 && !this.#timer) this.#plan(GATHER)
+    else if (size >= ENOUGH && !this.#prompted && !this.#failing) {
       this.#prompted = true
       this.#plan(0)
     }
@@ -82,15 +79,8 @@ export class SqliteActivity implements ActivityLog {
     readonly limit: number
   }): Promise<readonly ActivityEntry[]> {
     this.#flush()
-    if (!this.#db) return []
     const { before = Number.MAX_SAFE_INTEGER, after, limit } = query
-    // Who follows gets the rows next to the newest they have, so that none is skipped when many came at once.
-    const order = after === undefined ? 'DESC' : 'ASC'
-    const rows = this.#db
-      .prepare(`SELECT * FROM activity WHERE id < ? AND id > ? ORDER BY id ${order} LIMIT ?`)
-      .all(before, after ?? 0, limit)
-      .map(asEntry)
-    return after === undefined ? rows : rows.toReversed()
+    return this.#rows?.list(before, after, limit) ?? []
   }
 
   /** Writes what is waiting and closes. */
@@ -100,8 +90,8 @@ export class SqliteActivity implements ActivityLog {
     this.#closed = true
     this.#timer?.()
     this.#pruning?.()
-    this.#db?.close()
-    this.#db = undefined
+    this.#rows?.close()
+    this.#rows = undefined
   }
 
   #plan(delay: number): void {
@@ -113,15 +103,15 @@ export class SqliteActivity implements ActivityLog {
   }
 
   #flush(): void {
-    if (this.#waiting.length === 0 || this.#closed) return
+    if (this.#waiting.size === 0 || this.#closed) return
     this.#timer?.()
     this.#timer = undefined
     this.#prompted = false
     try {
-      if (!this.#db) this.#connect()
-      if (!this.#db) throw new Error('no activity database')
-      insert(this.#db, this.#waiting)
-      this.#waiting = []
+      if (!this.#rows) this.#connect()
+      if (!this.#rows) throw new Error('no activity database')
+      this.#rows.add(this.#waiting)
+      this.#waiting = new Batch()
       if (this.#dropped > 0) this.#options.log('warn', 'activity.dropped', { count: this.#dropped })
       this.#dropped = 0
       this.#failing = false
@@ -137,7 +127,7 @@ export class SqliteActivity implements ActivityLog {
     const { path, log } = this.#options
     try {
       if (!inspect(path)) createPrivateFile(path)
-      this.#db = open(path)
+      this.#rows = new ActivityRows(path)
     } catch (thrown) {
       if (isDamage(thrown) || errorNumber(thrown) === SQLITE.ERROR) this.#restart()
       else log('warn', 'activity.unavailable')
@@ -148,13 +138,13 @@ export class SqliteActivity implements ActivityLog {
   #restart(): void {
     const { path, clock, log } = this.#options
     try {
-      this.#db?.close()
-      this.#db = undefined
+      this.#rows?.close()
+      this.#rows = undefined
       const aside = `${path}.damaged-${stamp(clock.now())}`
       for (const suffix of ['', '-wal', '-shm'])
         if (existsSync(`${path}${suffix}`)) renameSync(`${path}${suffix}`, `${aside}${suffix}`)
       createPrivateFile(path)
-      this.#db = open(path)
+      this.#rows = new ActivityRows(path)
       log('warn', 'activity.damaged')
     } catch {
       log('warn', 'activity.unavailable')
@@ -168,75 +158,11 @@ export class SqliteActivity implements ActivityLog {
       const oldest = clock.now() / 1000 - retention * DAY
       let deleted = 0
       try {
-        deleted = Number(this.#db?.prepare(PRUNE).run(oldest, BATCH).changes ?? 0)
+        deleted = this.#rows?.prune(oldest, BATCH) ?? 0
       } catch {
         this.#options.log('warn', 'activity.unpruned')
       }
       this.#prune(deleted === BATCH ? BETWEEN_BATCHES : DAY * 1000)
     })
   }
-}
-
-const PRUNE = 'DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE at < ? ORDER BY id LIMIT ?)'
-
-/** Throws what SQLite throws for a file that is no database of ours. */
-function open(path: string): DatabaseSync {
-  const db = openDatabase(path, false)
-  try {
-    const version = db.prepare('PRAGMA user_version').get()?.['user_version']
-    if (version === 0) create(db)
-    db.prepare(
-      'SELECT id, at, action, outcome, client_id, account_id, scope, detail, took_ms FROM activity LIMIT 1',
-    ).get()
-    return db
-  } catch (thrown) {
-    db.close()
-    throw thrown
-  }
-}
-
-function create(db: DatabaseSync): void {
-  transaction(db, () => {
-    db.exec(`
-      PRAGMA application_id = ${String(APPLICATION_ID)};
-      CREATE TABLE activity (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        at INTEGER NOT NULL,
-        action TEXT NOT NULL,
-        outcome TEXT NOT NULL,
-        client_id TEXT,
-        account_id TEXT,
-        scope TEXT,
-        detail TEXT,
-        took_ms INTEGER
-      ) STRICT;
-      CREATE INDEX activity_at ON activity (at);
-      PRAGMA user_version = ${String(FORMAT)};
-    `)
-  })
-}
-
-function insert(db: DatabaseSync, entries: readonly Unnumbered[]): void {
-  const statement = db.prepare(
-    'INSERT INTO activity (at, action, outcome, client_id, account_id, scope, detail, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  )
-  transaction(db, () => {
-    for (const { at, action, outcome, client_id, account_id, scope, detail, took_ms } of entries)
-      statement.run(
-        Math.floor(at),
-        action,
-        outcome,
-        client_id ?? null,
-        account_id ?? null,
-        scope ?? null,
-        detail ?? null,
-        took_ms === undefined ? null : Math.round(took_ms),
-      )
-  })
-}
-
-function asEntry(row: Readonly<Record<string, SQLOutputValue>>): ActivityEntry {
-  const filled = Object.entries(row).filter(([, value]) => value !== null)
-  // The table is STRICT and written by `insert` alone.
-  return Object.fromEntries(filled) as unknown as ActivityEntry
 }

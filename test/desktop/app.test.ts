@@ -6,7 +6,7 @@ import { expectShown } from '../e2e/browser.ts'
 import { type IdentityProvider, startIdentityProvider, visit } from '../fakes/identity-provider.ts'
 import { until } from '../setup/daemon.ts'
 import { fetchToken } from './programs.ts'
-import { askToPair, call, type DesktopApp, readEndpoint, snapshotOf, startApp } from './rig.ts'
+import { allow, askToPair, call, type DesktopApp, readEndpoint, snapshotOf, startApp } from './rig.ts'
 
 let provider: IdentityProvider
 let app: DesktopApp
@@ -72,18 +72,16 @@ describe('the desktop app', () => {
     const pairing = askToPair(app, 'deploy-cli')
     const first = await app.prompt()
     await expectShown(first.getByText('deploy-cli').first())
-    const pair = first.getByRole('button', { name: 'Pair', exact: true })
-    await pair.click()
+    await allow(first, /^Pair$/u)
     const paired = await pairing
     expect(paired.code).toBe(0)
-    await until(() => (first.isClosed() ? true : undefined))
     const { client_token } = JSON.parse(paired.stdout) as { readonly client_token: string }
     const other = await fetchToken(app.paths, client_token, { account: 'ada at work', interaction: 'never' })
     expect(other).toMatchObject({ error: 'consent_required' })
     const waiting = fetchToken(app.paths, client_token, { account: 'ada at work', interaction: 'prompt' })
     const second = await app.prompt([first])
     await expectShown(second.getByText('ada at work').first())
-    await second.getByRole('button', { name: /^Allow/u }).click()
+    await allow(second, /^Allow/u)
     expect(await waiting).toMatchObject({ token_type: 'Bearer', account: { label: 'ada at work' } })
   })
 

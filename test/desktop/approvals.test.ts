@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { expectShown } from '../e2e/browser.ts'
 import { until } from '../setup/daemon.ts'
 import { pair } from './programs.ts'
-import { call, type DesktopApp, pressEscape, snapshotOf, startApp } from './rig.ts'
+import { allow, call, type DesktopApp, pressEscape, snapshotOf, startApp } from './rig.ts'
 
 let app: DesktopApp
 
@@ -57,7 +57,7 @@ describe('a question', () => {
     const button = page.getByRole('button', { name: 'Pair', exact: true })
     expect(await button.isDisabled()).toBe(true)
     await until(async () => ((await button.isEnabled()) ? true : undefined))
-    await button.click()
+    await allow(page, /^Pair$/u)
     expect(await answer).toMatchObject({ client_id: expect.any(String) as string })
     await until(() => (page.isClosed() ? true : undefined))
   })

@@ -77,6 +77,18 @@ describe('the security checklist', () => {
       `${origin}/data`,
     )
     expect([outcome, visits]).toEqual(['TypeError', 0])
+    // Behind the policy stands the session: it asks for nothing but our files, whoever wants it.
+    const elsewhere = await app.app.evaluate(async ({ BrowserWindow }, url) => {
+      const window = new BrowserWindow({ show: false, webPreferences: { partition: 'broker-ui' } })
+      const said = await window.loadURL(url).then(
+        () => 'loaded',
+        (thrown: unknown) => String(thrown),
+      )
+      window.destroy()
+      return said
+    }, `${origin}/page`)
+    expect(elsewhere).toContain('ERR_BLOCKED_BY_CLIENT')
+    expect(visits).toBe(0)
   })
 
   it('2: no Node.js in a page', async () => {

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
+import { errors, type Page } from 'playwright-core'
 import { homePaths, parseEndpointFile, type EndpointFile, type HomePaths } from '../../main/contract/home.ts'
 import type { Snapshot, WindowApi, WindowResult } from '../../main/contract/window-api.ts'
 import { type Desktop, type DesktopOptions, launchDesktop } from '../electron-double/launch.ts'
@@ -139,6 +139,21 @@ export async function snapshotOf(page: Page): Promise<Snapshot> {
   const result = await call(page, 'snapshot')
   if (!result.ok) throw new Error(result.error.error_description)
   return result.value
+}
+
+/**
+ * Says yes with the button of this name, as soon as that counts: the page counts its second from its first picture, the app
+ * from the moment the window is on the screen, so on a slow machine a first press may still be too early.
+ */
+export async function allow(page: Page, name: string | RegExp): Promise<void> {
+  const button = page.getByRole('button', { name })
+  await until(async () => {
+    if (page.isClosed()) return true
+    await button.click({ timeout: 2000 }).catch((thrown: unknown) => {
+      if (!page.isClosed() && !(thrown instanceof errors.TimeoutError)) throw thrown
+    })
+    return page.isClosed() ? true : undefined
+  }, 45_000)
 }
 
 /** Says no from the keyboard. The window goes with the key, so the press itself may never be reported. */

@@ -1,11 +1,14 @@
 /** The Linux package, made by the real tools and taken apart again: what is in it, and what its scripts do to a machine. */
+import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { extractFile, listPackage } from '@electron/asar'
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { afterPack } from '../../main/desktop/package/fuses.ts'
+import { collect } from '../setup/daemon.ts'
 import { makeWorkplace, ourVersion, root, runProgram, succeed, type Workplace } from './build.ts'
 import { factoryFuses, standInExecutable } from './stand-in.ts'
 
@@ -151,7 +154,7 @@ describe('the desktop entry', () => {
     })
     expect(asked).toEqual(valid)
     const strings = ['Type', 'Name', 'GenericName', 'Comment', 'Icon', 'Exec', 'Terminal', 'StartupWMClass']
-    const keys = `(?:${strings.join('|')})=[^;]*[^;\\s]|(?:MimeType|Categories|Keywords)=(?:[^;\\s][^;]*;)+`
+    const keys = `(?:${strings.join('|')})=\\S.*|(?:MimeType|Categories|Keywords)=(?:[^;\\s][^;]*;)+`
     for (const line of readFileSync(path(), 'utf8').trim().split('\n').slice(1))
       expect(line).toMatch(new RegExp(`^(?:${keys})$`, 'u'))
   })
@@ -223,6 +226,24 @@ describe('the Debian package', () => {
     const removing = await callsOf('postrm', ['remove'], debian)
     expect(removing).toContain('update-alternatives --remove valetkey /opt/Valetkey/resources/valetkey')
     expect(await callsOf('postrm', ['upgrade', '0.2.0'], debian)).toEqual([])
+  })
+})
+
+describe('the packaged app and the packaged command', () => {
+  it('call the keyring the same way: the app, which is no Node, through the command', async () => {
+    const archive = join(app, 'resources/app.asar')
+    const programs = listPackage(archive, { isPack: false }).filter((path) => path.endsWith('.cjs'))
+    const text = programs.map((path) => extractFile(archive, path.slice(1)).toString()).join('')
+    const script = /`(\nconst chunks = [^`]+)`/u.exec(text)?.[1] ?? ''
+    // As the app looks for it: up from its file in the archive.
+    const library = createRequire(join(archive, 'dist/desktop.cjs')).resolve('@napi-rs/keyring')
+    expect(library.startsWith(join(app, 'resources/node_modules'))).toBe(true)
+    const command = join(app, 'resources/valetkey')
+    const env = { PATH: '/nonexistent', DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(workplace.folder, 'no-bus')}` }
+    const child = spawn(command, ['-e', script, library], { env })
+    child.stdin.end(JSON.stringify({ service: 'app.valetkey.test', account: 'nobody' }))
+    const { stdout } = await collect(child)
+    expect(JSON.parse(stdout)).toEqual({ words: expect.stringMatching(/^(?!.*Cannot find)./u) as string })
   })
 })
 

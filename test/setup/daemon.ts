@@ -136,6 +136,9 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<RunningD
     if (over) throw new Error(`the daemon ended before it was ready:\n${output.join('')}`)
     const file = readEndpoint(paths)
     return file?.pid === pid && (await answers(file.socket)) ? file : undefined
+  }).catch((thrown: unknown) => {
+    child.kill('SIGKILL')
+    throw thrown
   })
   return {
     paths,

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Sample, startSample } from './sample.ts'
+import { type Sample, sampleFolder, startSample } from './sample.ts'
 
 let house: Sample
 beforeEach(async () => {
@@ -162,6 +162,22 @@ describe('the life of the app', () => {
     const ended = once(child, 'exit')
     child.kill('SIGKILL')
     await ended
+    await expect.poll(() => stillRunning(processes), { timeout: 10_000 }).toEqual([])
+  })
+
+  it('does not stay behind when what drives it dies', async () => {
+    const program = `
+      const { launchDesktop } = await import(${JSON.stringify(join(import.meta.dirname, '../../electron-double/launch.ts'))})
+      const { app } = await launchDesktop(${JSON.stringify({ app: sampleFolder, home: join(house.home, 'other'), real: false })})
+      await app.firstWindow()
+      console.log(app.process().pid)`
+    const driver = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [printed] = (await once(driver.stdout, 'data')) as [Buffer]
+    const processes = family(Number(printed.toString()))
+    expect(processes.size).toBeGreaterThan(2)
+    driver.kill('SIGKILL')
     await expect.poll(() => stillRunning(processes), { timeout: 10_000 }).toEqual([])
   })
 })

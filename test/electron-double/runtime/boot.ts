@@ -52,7 +52,14 @@ Object.defineProperties(process, {
 
 // Electron in Playwright's hands: a debugger that can reach the main process.
 const inspectPort = switches.get('inspect')
-if (inspectPort !== undefined) open(Number(inspectPort), '127.0.0.1')
+if (inspectPort !== undefined) {
+  open(Number(inspectPort), '127.0.0.1')
+  // An app that nobody drives any more is not left behind: when Playwright's process dies, ours gets another parent.
+  const driver = process.ppid
+  setInterval(() => {
+    if (process.ppid !== driver) process.exit(1)
+  }, 1000).unref()
+}
 
 const electronUrl = pathToFileURL(resolve(import.meta.dirname, '../electron.ts')).href
 const electronNames: ReadonlySet<string> = new Set(['electron', 'electron/main', 'electron/common'])

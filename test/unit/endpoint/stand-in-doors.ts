@@ -42,6 +42,17 @@ export class StandInAsking implements AskingDoor {
     return this.clients.get(token) ?? null
   }
 
+  still(client: ClientRecord): ClientRecord | null {
+    return [...this.clients.values()].find(({ id }) => id === client.id) ?? null
+  }
+
+  ready(_client: ClientRecord, request: TokenRequest): TokenAnswer | undefined {
+    if (request.account !== 'ready') return undefined
+    this.calls.push('ready')
+    this.requests.push(request)
+    return readyAnswer
+  }
+
   async pair(request: PairRequest, line: Line): Promise<PairAnswer> {
     this.calls.push('pair')
     line.pending({ request_id: 'q-pair', code: 'WXYZ-2345' })
@@ -121,6 +132,9 @@ function answer(): TokenAnswer {
     authorization: `Bearer ${accessToken}`,
   }
 }
+
+/** As the broker gives it: frozen, and the same one again. */
+const readyAnswer = Object.freeze({ ...answer(), account: { id: 'a1', label: 'Ada Lovelace, née Byron' } })
 
 export const snapshot: Snapshot = {
   version: '0',

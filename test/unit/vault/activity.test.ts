@@ -67,9 +67,9 @@ describe('the activity', () => {
     expect(written()).toBe(0)
     await clock.pass(100)
     expect(written()).toBe(1)
-    for (let n = 0; n < 300; n++) activity.append(row(n))
+    for (let n = 0; n < 1100; n++) activity.append(row(n))
     await clock.pass(0)
-    expect(written()).toBe(301)
+    expect(written()).toBe(1101)
     other.close()
   })
 
