@@ -77,6 +77,7 @@ export class Desk {
     await this.open()
     for (const record of this.accounts.all()) this.accounts.delete(record.id)
     this.#loaded = undefined
+    this.#isLoaded = false
     await this.load()
   }
 

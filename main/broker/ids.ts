@@ -2,7 +2,7 @@
  * Names for things: random ids, client tokens and their hashes, token ids. The rule: an id is never a secret, a secret is
  * never an id, and neither is ever derived from something a caller chose.
  */
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Secret } from './secret.ts'
 import type { Randomness } from './ports.ts'
 
@@ -24,5 +24,5 @@ export function hashToken(token: string): string {
 
 /** What `invalidate` calls a token: 128 bits of a hash, which names it without being it. */
 export function tokenId(token: Secret): string {
-  return createHash('sha256').update('valetkey-token-id\0').update(token.reveal()).digest('base64url').slice(0, 22)
+  return hash('sha256', `valetkey-token-id\0${token.reveal()}`, 'base64url').slice(0, 22)
 }

@@ -53,6 +53,7 @@ export class Tokens {
   readonly #timers = new Map<string, { readonly at: number | null; readonly cancel: Cancel }>()
   /** Accounts being unlinked. */
   readonly #closed = new Set<string>()
+  #chances: Uint8Array = new Uint8Array()
   #resting = false
 
   constructor(ports: Ports, standings: Standings) {
@@ -306,8 +307,12 @@ export class Tokens {
     this.#timers.set(accountId, { at: Math.round(renewal), cancel })
   }
 
+  /** In [0, 1). From a store of bytes, because asking for one costs as much as asking for many. */
   #chance(): number {
-    return (this.#ports.randomness.bytes(1)[0] ?? 0) / 256
+    if (this.#chances.length === 0) this.#chances = this.#ports.randomness.bytes(256)
+    const [byte = 0] = this.#chances
+    this.#chances = this.#chances.subarray(1)
+    return byte / 256
   }
 }
 

@@ -22,6 +22,7 @@ import { systemClock, systemRandomness } from './clock.ts'
 import { admitCommandLine } from './command-line.ts'
 import { faultPoints } from './faults.ts'
 import { createLog } from './log.ts'
+import { giveBackMemory } from './memory.ts'
 import { readNewPassphrase } from './passphrase.ts'
 import { createPerson } from './person.ts'
 import { createPreferenceStore } from './preferences.ts'
@@ -75,6 +76,7 @@ async function run(argv: readonly string[]): Promise<void> {
     ownership.release()
   }, log)
   await broker.settle()
+  giveBackMemory()
 }
 
 /** R2: one owner. Throws with where the other one is to be found. */

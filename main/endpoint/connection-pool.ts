@@ -37,14 +37,76 @@ export const tableFull = new BrokerError('temporarily_unavailable', 'Too many pr
 })
 const farewell = rawRefusal(tableFull)
 
+/** A connection in its place. What is known of a socket hangs on the socket, so that looking it up costs nothing. */
+interface Held extends Connection {
+  readonly socket: Socket
+  table: Table | undefined
+  place: number
+  /** Counts up: who has the smaller number came into its table earlier. */
+  since: number
+}
+
+const HELD = Symbol('connection')
+type Holding = Socket & { [HELD]?: Held }
+
+/**
+ * So many places, filled and emptied one by one. No Map: one that sockets come into and go out of is rebuilt every few
+ * hundred of them, and what it leaves behind keeps dead sockets alive until the next full collection.
+ */
+class Table {
+  readonly #places: (Held | undefined)[]
+  readonly #free: number[]
+  #arrivals = 0
+
+  constructor(size: number) {
+    this.#places = Array.from({ length: size }, () => undefined)
+    this.#free = this.#places.map((_, place) => place)
+  }
+
+  get full(): boolean {
+    return this.#free.length === 0
+  }
+
+  get size(): number {
+    return this.#places.length - this.#free.length
+  }
+
+  /** There has to be a place. */
+  put(held: Held): void {
+    const place = this.#free.pop()
+    if (place === undefined) throw new Error('the table is full')
+    this.#places[place] = held
+    held.table = this
+    held.place = place
+    held.since = this.#arrivals++
+  }
+
+  remove(held: Held): void {
+    this.#places[held.place] = undefined
+    this.#free.push(held.place)
+    held.table = undefined
+  }
+
+  all(): readonly Held[] {
+    return this.#places.filter((held) => held !== undefined)
+  }
+
+  /** Of those that fit, the one that has been here longest. */
+  oldest(fits: (held: Held) => boolean): Held | undefined {
+    return this.all()
+      .filter(fits)
+      .reduce<Held | undefined>((first, held) => (first && first.since < held.since ? first : held), undefined)
+  }
+}
+
 export class ConnectionPool {
-  readonly #cap: number
-  readonly #strangers = new Map<Socket, Connection>()
-  readonly #known = new Map<Socket, Connection>()
+  readonly #strangers: Table
+  readonly #known: Table
 
   /** `cap`: the most connections in each of the two tables. */
   constructor(cap: number) {
-    this.#cap = cap
+    this.#strangers = new Table(cap)
+    this.#known = new Table(cap)
   }
 
   get size(): number {
@@ -52,90 +114,79 @@ export class ConnectionPool {
   }
 
   get busy(): boolean {
-    return this.#all().some(([, connection]) => connection.busy > 0)
+    return this.#all().some(({ busy }) => busy > 0)
   }
 
   /** Takes a new connection in, a stranger's; when their table is full another goes, or the new one if all are needed. */
-  add(socket: Socket): void {
-    if (this.#strangers.size >= this.#cap) {
-      const victim = this.#leastStranger() ?? socket
-      this.#strangers.delete(victim)
-      turnAway(victim)
-      if (victim === socket) return
+  add(socket: Holding): void {
+    if (this.#strangers.full) {
+      const victim = this.#leastStranger()
+      if (victim) this.#letGo(victim)
+      turnAway(victim?.socket ?? socket)
+      if (!victim) return
     }
-    this.#strangers.set(socket, {
-      busy: 0,
-      known: false,
-      asked: false,
-      streaming: false,
-      credential: undefined,
-      body: undefined,
-      idle: 0,
-      unread: 0,
-      stalled: 0,
-    })
+    const held: Held = {
+      ...{ busy: 0, known: false, asked: false, streaming: false, idle: 0, unread: 0, stalled: 0 },
+      ...{ credential: undefined, body: undefined, socket, table: undefined, place: 0, since: 0 },
+    }
+    socket[HELD] = held
+    this.#strangers.put(held)
     // Every request that waits on this connection listens for its end, and a client may pipeline some.
     socket.setMaxListeners(0)
     socket.once('close', () => {
-      this.#strangers.delete(socket)
-      this.#known.delete(socket)
+      this.#letGo(held)
     })
   }
 
   /** `undefined` for a connection that is being ended. */
-  of(socket: Socket): Connection | undefined {
-    return this.#known.get(socket) ?? this.#strangers.get(socket)
+  of(socket: Holding): Connection | undefined {
+    const held = socket[HELD]
+    return held?.table && held
   }
 
   /** Somebody has shown on it who they are. `false`: everybody recognised is at work, and there is no place. */
-  recognise(socket: Socket): boolean {
-    const connection = this.#strangers.get(socket)
-    if (connection === undefined) return this.#known.has(socket)
-    if (this.#known.size >= this.#cap) {
-      const victim = this.#idleKnown()
+  recognise(socket: Holding): boolean {
+    const held = socket[HELD]
+    if (held?.table !== this.#strangers) return held?.table === this.#known
+    if (this.#known.full) {
+      // HTTP lets a server close an idle connection at any time (RFC 9112 section 9.5).
+      const victim = this.#known.oldest(({ busy, streaming }) => busy === 0 && !streaming)
       if (victim === undefined) return false
-      this.#known.delete(victim)
-      victim.destroy()
+      this.#letGo(victim)
+      victim.socket.destroy()
     }
-    connection.known = true
-    this.#strangers.delete(socket)
-    this.#known.set(socket, connection)
+    held.known = true
+    this.#strangers.remove(held)
+    this.#known.put(held)
     return true
   }
 
   /** To be called every `sweepLimits.every` milliseconds. */
   sweep(): void {
-    for (const [socket, connection] of this.#all()) {
-      const unread = socket.writableLength
-      connection.stalled = unread > 0 && unread >= connection.unread ? connection.stalled + 1 : 0
-      connection.unread = unread
-      connection.idle = connection.busy > 0 || connection.streaming ? 0 : connection.idle + 1
-      if (connection.stalled > sweepLimits.stalled || connection.idle > sweepLimits.idle) socket.destroy()
+    for (const held of this.#all()) {
+      const unread = held.socket.writableLength
+      held.stalled = unread > 0 && unread >= held.unread ? held.stalled + 1 : 0
+      held.unread = unread
+      held.idle = held.busy > 0 || held.streaming ? 0 : held.idle + 1
+      if (held.stalled > sweepLimits.stalled || held.idle > sweepLimits.idle) held.socket.destroy()
     }
   }
 
   endAll(): void {
-    for (const [socket] of this.#all()) socket.destroy()
+    for (const { socket } of this.#all()) socket.destroy()
   }
 
-  #all(): readonly (readonly [Socket, Connection])[] {
-    return [...this.#strangers, ...this.#known]
+  #all(): readonly Held[] {
+    return [...this.#strangers.all(), ...this.#known.all()]
+  }
+
+  #letGo(held: Held): void {
+    held.table?.remove(held)
   }
 
   /** The oldest that has asked nothing, else the oldest for whom the person is not being asked. */
-  #leastStranger(): Socket | undefined {
-    let asking: Socket | undefined
-    for (const [socket, connection] of this.#strangers) {
-      if (connection.busy === 0) return socket
-      if (!connection.asked) asking ??= socket
-    }
-    return asking
-  }
-
-  /** HTTP lets a server close an idle connection at any time (RFC 9112 section 9.5). */
-  #idleKnown(): Socket | undefined {
-    for (const [socket, connection] of this.#known) if (connection.busy === 0 && !connection.streaming) return socket
-    return undefined
+  #leastStranger(): Held | undefined {
+    return this.#strangers.oldest(({ busy }) => busy === 0) ?? this.#strangers.oldest(({ asked }) => !asked)
   }
 }
 

@@ -78,7 +78,9 @@ export class Exchange implements Line {
     if (credential?.value === authorization) return door.still(credential.client)
     const token = bearerToken(authorization)
     const client = token === null ? null : door.authenticate(token)
-    if (client !== null && authorization !== null) this.#connection.credential = { value: authorization, client }
+    // Not of a first request: most connections bring no second one.
+    if (this.#connection.known && client !== null && authorization !== null)
+      this.#connection.credential = { value: authorization, client }
     return client
   }
 
@@ -172,7 +174,7 @@ export class Exchange implements Line {
     if (last?.bytes.equals(bytes) === true) return last.value
     const value = parseJson(bytes)
     // A copy, because what arrived is a part of something larger.
-    if (bytes.length <= rememberedLimit)
+    if (this.#connection.known && bytes.length <= rememberedLimit)
       this.#connection.body = { bytes: Buffer.from(bytes), value: Object.freeze(value) }
     return value
   }

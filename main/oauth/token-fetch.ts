@@ -86,7 +86,7 @@ async function exchange(
       retry_after: answer.headers['retry-after'],
       answer: read,
     })
-  return Response.json({
+  return new PlainSuccess({
     access_token: read.access_token,
     token_type: 'bearer',
     ...(read.expires_in !== null && { expires_in: read.expires_in }),
@@ -95,6 +95,16 @@ async function exchange(
     ...(use.id_token && read.id_token !== undefined && { id_token: read.id_token }),
     ...(read.alarm !== undefined && { [ALARM]: read.alarm }),
   })
+}
+
+/** What openid-client reads as the JSON of an answer that was read and judged already; writing it out again would be waste. */
+class PlainSuccess extends Response {
+  override readonly json: () => Promise<unknown>
+
+  constructor(value: object) {
+    super(null, { headers: { 'content-type': 'application/json' } })
+    this.json = () => Promise.resolve(value)
+  }
 }
 
 const noBody = (status: number): boolean => status === 204 || status === 205 || status === 304

@@ -1,7 +1,9 @@
 /**
  * The accounts a vault answers with. The rule: with the key, only rows of ours and what was told again from sealed
- * material; without it, the rows as they are, which whoever unlocks the vault has to read once more.
+ * material; without it, the rows as they are, which whoever unlocks the vault has to read once more. Looking at very many
+ * leaves others their turn.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StorageFault, type AccountRecord } from '../broker/ports.ts'
 import { accountRow, authenticAccount, retellAccount } from './account-rows.ts'
 import { searchBackups } from './backups.ts'
@@ -12,31 +14,52 @@ import type { GenerationRow } from './tally.ts'
 import type { VaultFile } from './vault-file.ts'
 
 /**
- * The rows to believe. One that is not as we wrote it is told again, written so, and said; one that nothing sealed stands
- * behind is left out, and left where it is. `generationsOf`: newest first, `undefined` when they cannot be read.
+ * The rows to believe, a page at a time. One that is not as we wrote it is told again, written so, and said; one that
+ * nothing sealed stands behind is left out, and left where it is. `generationsOf`: newest first, `undefined` when they
+ * cannot be read.
  */
-export function believableAccounts(
+export async function* believableAccounts(
   file: VaultFile,
   generationsOf: (accountId: string) => readonly GenerationRow[] | undefined,
-): readonly AccountRow[] {
-  const rows = file.read([], (store) => store.accounts())
+): AsyncGenerator<readonly AccountRow[]> {
   const key = file.keyIfOpen()
-  if (!key || file.predatesAuthentication) return rows
+  const believesAll = !key || file.predatesAuthentication
   const retold: AccountRow[] = []
-  const believed = rows.flatMap((row) => {
-    if (isAuthentic(key, 'accounts', row)) return [row]
-    const older = olderAccount(file, key, row.id)
-    const generations = generationsOf(row.id)
-    // Where nothing is sealed at all somebody invented the account, or brought one back that was unlinked.
-    const instead = generations?.length === 0 ? undefined : older
-    const record = retellAccount(key, row.id, generations ?? [], older, file.options.clock.now()) ?? instead
-    if (!record) return []
-    retold.push(accountRow(key, record))
-    return retold.slice(-1)
-  })
-  const leftOut = rows.length - believed.length
+  let leftOut = 0
+  for await (const page of pages(file)) {
+    if (believesAll) {
+      yield page
+      continue
+    }
+    const believed = page.flatMap((row) => {
+      if (isAuthentic(key, 'accounts', row)) return [row]
+      const older = olderAccount(file, key, row.id)
+      const generations = generationsOf(row.id)
+      // Where nothing is sealed at all somebody invented the account, or brought one back that was unlinked.
+      const instead = generations?.length === 0 ? undefined : older
+      const record = retellAccount(key, row.id, generations ?? [], older, file.options.clock.now()) ?? instead
+      if (!record) return []
+      retold.push(accountRow(key, record))
+      return retold.slice(-1)
+    })
+    leftOut += page.length - believed.length
+    yield believed
+  }
   if (retold.length + leftOut > 0) report(file, retold, leftOut)
-  return believed
+}
+
+/** Rows looked at before others have their turn: about a millisecond of work. */
+const PAGE = 256
+
+async function* pages(file: VaultFile): AsyncGenerator<readonly AccountRow[]> {
+  let after = ''
+  for (;;) {
+    const page = file.read([], (store) => store.accountsAfter(after, PAGE))
+    yield page
+    if (page.length < PAGE) return
+    after = page.at(-1)?.id ?? after
+    await nextTurn()
+  }
 }
 
 /** The account as the newest backup with a row of ours has it. */

@@ -2,13 +2,12 @@
  * Writes that need not be durable at once. The rule: they reach the disk in the order they were made, together, before
  * any later durable write and in the same commit with it, and none is forgotten until it is committed.
  */
-import type { GenerationRow } from './tally.ts'
+import type { StoredGrant } from '../broker/ports.ts'
 
 export class LazyWrites {
   /** Key to latest write; a Map keeps the order. */
   readonly #writes = new Map<string, () => void>()
-  #generations: readonly GenerationRow[] = []
-  #count = 0
+  readonly #grants = new Map<string, StoredGrant>()
 
   get waiting(): boolean {
     return this.#writes.size > 0
@@ -20,16 +19,15 @@ export class LazyWrites {
     this.#writes.set(key, write)
   }
 
-  /** Every generation is written, because each keeps the one before it. */
-  addGeneration(row: GenerationRow, write: () => void): void {
-    this.#generations = [row, ...this.#generations]
-    this.#count++
-    this.#writes.set(`generation ${String(this.#count)}`, write)
+  /** A grant that differs from the one before it in nothing that could be lost: only the last one is written. */
+  addGrant(accountId: string, grant: StoredGrant, write: () => void): void {
+    this.#grants.set(accountId, grant)
+    this.add(`grant ${accountId}`, write)
   }
 
-  /** Newest first. */
-  generations(accountId: string): readonly GenerationRow[] {
-    return this.#generations.filter((row) => row.account_id === accountId)
+  /** The grant in force, if it is one that waits to be written. */
+  grant(accountId: string): StoredGrant | undefined {
+    return this.#grants.get(accountId)
   }
 
   /** Makes every write, inside the caller's transaction. */
@@ -40,6 +38,6 @@ export class LazyWrites {
   /** They are committed, or the key they need is forgotten. */
   clear(): void {
     this.#writes.clear()
-    this.#generations = []
+    this.#grants.clear()
   }
 }

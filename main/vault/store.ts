@@ -85,6 +85,11 @@ export class Store {
     return this.#all('SELECT * FROM accounts').map(clearRow)
   }
 
+  /** The next `limit` rows in the order of their ids. */
+  accountsAfter(id: string, limit: number): readonly AccountRow[] {
+    return this.#all('SELECT * FROM accounts WHERE id > ? ORDER BY id LIMIT ?', id, limit).map(clearRow)
+  }
+
   account(id: string): AccountRow | undefined {
     const row = this.#get('SELECT * FROM accounts WHERE id = ?', id)
     return row && clearRow(row)

@@ -96,12 +96,15 @@ export class SqliteVault implements Vault {
 
   async accounts(): Promise<readonly AccountRecord[]> {
     this.#file.flush()
-    const rows = believableAccounts(this.#file, (id) => this.#readableRows(id))
-    return this.#decoded(rows, accountCodec, (id) => {
+    const older = (id: string): readonly AccountRecord[] => {
       const key = this.#file.keyIfOpen()
-      const older = key && olderAccount(this.#file, key, id)
-      return older ? [older] : []
-    })
+      const record = key && olderAccount(this.#file, key, id)
+      return record ? [record] : []
+    }
+    const records: AccountRecord[] = []
+    for await (const rows of believableAccounts(this.#file, (id) => this.#readableRows(id)))
+      records.push(...this.#decoded(rows, accountCodec, older))
+    return records
   }
 
   /** Only with the key: what was read of a locked vault nobody has authenticated, and it must not be as it is written. */
@@ -141,21 +144,30 @@ export class SqliteVault implements Vault {
 
   async grant(account_id: string): Promise<StoredGrant | null> {
     const key = this.#file.key()
+    const waiting = this.#file.lazy.grant(account_id)
+    if (waiting) return waiting
     const rows = this.#readableRows(account_id)
-    const opened = (rows ?? []).map((row) => ({ row, material: openGeneration(key, row) }))
-    for (const { row, material } of opened) if (!material) this.#unreadable.add(passedOver(account_id, row.generation))
-    for (const { row, material } of opened) {
-      if (!material) continue
-      // One that cannot be read may have been the newest, whatever its number says now.
-      if (opened.some((other) => !other.material)) this.#fellBack(account_id, 'the one before it is used')
-      return offered(row, material)
+    let passed = false
+    // Whether the older ones verify as well is for the examination to say (see verification.ts); here it would cost each refresh.
+    for (const row of rows ?? []) {
+      const material = openGeneration(key, row)
+      if (material) {
+        if (passed) this.#fellBack(account_id, 'the one before it is used')
+        return offered(row, material)
+      }
+      passed = true
+      this.#unreadable.add(passedOver(account_id, row.generation))
     }
     return rows?.length === 0 && !this.#isKnown(account_id) ? null : this.#fromBackup(account_id)
   }
 
+  /**
+   * What an intent is for is to be found by the next process, so it is durable against the end of this one. A power cut may
+   * take the last one; then the old token is tried when it is next wanted, which is later than any grace period either way.
+   */
   async beginRefresh(account_id: string, generation: number): Promise<void> {
     const started_at = Math.floor(this.#file.options.clock.now() / 1000)
-    this.#file.write((store) => {
+    this.#file.writeCommitted((store) => {
       store.putIntent({ account_id, generation, started_at })
     })
   }
@@ -167,27 +179,31 @@ export class SqliteVault implements Vault {
     options: Laziness = {},
   ): Promise<StoredGrant> {
     const key = this.#file.key()
-    const next = (stored: readonly GenerationRow[]): GenerationRow => {
-      const inForce = stored.find((row) => !this.#unreadable.has(passedOver(account_id, row.generation)))
+    const requireInForce = (stored: readonly { readonly generation: number }[]): void => {
+      const inForce = stored.find((other) => !this.#unreadable.has(passedOver(account_id, other.generation)))
       if (inForce?.generation !== generation) throw new GenerationConflict()
-      return sealGeneration(key, account_id, generation + 1, material)
+    }
+    const next: StoredGrant = { generation: generation + 1, material }
+    const put = (store: Store, stored: readonly GenerationRow[]): void => {
+      putGeneration(store, key, sealGeneration(key, account_id, next.generation, material), stored)
+      store.endIntent(account_id)
     }
     if (options.lazy) {
-      const row = next(this.#rows(account_id))
+      const waiting = this.#file.lazy.grant(account_id)
+      requireInForce(waiting ? [waiting] : this.#rows(account_id))
       this.#file.writeSoon((lazy, store) => {
-        lazy.addGeneration(row, () => {
-          putGeneration(store, key, row)
-          store.endIntent(account_id)
+        lazy.addGrant(account_id, next, () => {
+          put(store, store.generations(account_id))
         })
       })
     } else
       this.#file.write((store) => {
         const stored = store.generations(account_id)
-        putGeneration(store, key, next(stored), stored)
-        store.endIntent(account_id)
+        requireInForce(stored)
+        put(store, stored)
       })
-    this.#unreadable.delete(passedOver(account_id, generation + 1))
-    return { generation: generation + 1, material }
+    this.#unreadable.delete(passedOver(account_id, next.generation))
+    return next
   }
 
   /** Written down in time: an intent that outlives its refresh costs one refresh more, at the next start. */
@@ -275,10 +291,9 @@ export class SqliteVault implements Vault {
     return (await slot?.available()) ?? false
   }
 
-  /** Newest first: what waits to be written, then what is written. */
+  /** What is written, newest first. */
   #rows(accountId: string): readonly GenerationRow[] {
-    const waiting = this.#file.lazy.generations(accountId)
-    return [...waiting, ...this.#file.read([], (store) => store.generations(accountId))]
+    return this.#file.read([], (store) => store.generations(accountId))
   }
 
   /** `undefined` when the file is damaged just there. Throws `StorageFault` when the disk is at fault. */

@@ -32,6 +32,23 @@ describe('a vault', () => {
     expect(await vault.grant('a')).toBeNull()
   })
 
+  it('answers with all of very many accounts, and leaves others their turn meanwhile', async () => {
+    const home = createHome()
+    const vault = await home.open()
+    const ids = Array.from({ length: 600 }, (_, n) => `a${String(n).padStart(3, '0')}`)
+    for (const id of ids) await vault.link(account(id), material(`rt-${id}`))
+    const db = new DatabaseSync(home.paths.vault)
+    db.prepare("UPDATE accounts SET mac = zeroblob(32) WHERE id = 'a400'").run()
+    db.close()
+    let turns = 0
+    const counting = setInterval(() => turns++, 0)
+    const found = await vault.accounts()
+    clearInterval(counting)
+    expect(found.map(({ id }) => id)).toEqual(ids)
+    expect(turns).toBeGreaterThan(0)
+    expect(vault.notice()).toContain('a400 was not as Valetkey wrote it')
+  })
+
   it('gives back after a restart exactly what was stored', async () => {
     const home = createHome()
     const first = await home.open()
