@@ -188,18 +188,24 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
   override async loadURL(url: string): Promise<void> {
     await this.#opened
     await applyPermissions(this, url)
+    if (this.#isDestroyed) throw loadError('ERR_FAILED', url)
     const settled = Promise.withResolvers<undefined>()
     settled.promise.catch(() => {})
     this.#load = { url, settled, pageUrl: toPage(url).split('#')[0] ?? '' }
     this.#isLoading = true
     this.#isCrashed = false
     this.emit('did-start-loading')
-    const { errorText, loaderId } = await this.#page
-      .send('Page.navigate', { url: toPage(url) })
-      .catch((gone: unknown) => {
-        ignoreGone(gone)
-        return { errorText: 'net::ERR_FAILED', loaderId: undefined }
-      })
+    const failed = { errorText: 'net::ERR_FAILED', loaderId: undefined }
+    const navigated = this.#page.send('Page.navigate', { url: toPage(url) }).catch((gone: unknown) => {
+      ignoreGone(gone)
+      return failed
+    })
+    // Chromium may leave a navigation unanswered whose page is closed meanwhile.
+    const closed = settled.promise.then(
+      () => navigated,
+      () => failed,
+    )
+    const { errorText, loaderId } = await Promise.race([navigated, closed])
     if (errorText !== undefined) {
       const error = loadError(errorText.replace('net::', ''), url)
       this.#load = undefined
