@@ -57,9 +57,17 @@ export const canMeasureMemory = (): boolean => existsSync('/proc/self/smaps_roll
 
 /** Of a process of ours. Linux only. */
 export function residentMegabytes(pid: number): Memory {
+  const megabytes = account(pid)
+  return { resident: megabytes('Rss'), own: megabytes('Private_Clean', 'Private_Dirty') }
+}
+
+/** Its share of what it has in memory, shared pages divided by those who share them. 0 of one that has ended. */
+export function proportionalMegabytes(pid: number): number {
+  return existsSync(`/proc/${String(pid)}/smaps_rollup`) ? account(pid)('Pss') : 0
+}
+
+function account(pid: number): (...names: readonly string[]) => number {
   const text = readFileSync(`/proc/${String(pid)}/smaps_rollup`, 'utf8')
   const kilobytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'mu').exec(text)?.[1])
-  const megabytes = (...names: readonly string[]): number =>
-    names.reduce((sum, name) => sum + (kilobytes(name) * 1024) / 1_000_000, 0)
-  return { resident: megabytes('Rss'), own: megabytes('Private_Clean', 'Private_Dirty') }
+  return (...names) => names.reduce((sum, name) => sum + (kilobytes(name) * 1024) / 1_000_000, 0)
 }

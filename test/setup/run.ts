@@ -1,5 +1,5 @@
 /**
- * `node test/setup/run.ts SUITE...`: runs suites (folders of `test/`), and with any suite but `e2e` also the tests that
+ * `node test/setup/run.ts [--real] SUITE...`: runs suites (folders of `test/`), and with any suite but `e2e` also the tests that
  * stand above them (the architecture, the README). The rule: the tests see a person's empty machine, with a private home
  * and none of the caller's session, and the last line printed is `N passed, N failed`, of which the second number is 0
  * only if everything ran and passed.
@@ -73,7 +73,12 @@ function readReport(file: string): Report | null {
   }
 }
 
-async function run(suites: readonly string[]): Promise<number> {
+/** `--real`: the desktop's specs run on Electron itself or not at all. */
+const demand = '--real'
+
+async function run(args: readonly string[]): Promise<number> {
+  const suites = args.filter((argument) => argument !== demand)
+  const real = args.includes(demand)
   if (Number.parseInt(process.versions.node, 10) < oldestNode)
     throw new Error(
       `The tests need Node ${String(oldestNode)} or newer and this is ${process.versions.node}. ` +
@@ -81,13 +86,18 @@ async function run(suites: readonly string[]): Promise<number> {
     )
   if (suites.length === 0) throw new Error('Name at least one suite: unit, integration, adversarial, e2e.')
   if (suites.some((suite) => suite !== 'unit')) ensureSystemPackages()
+  if (real) {
+    const { chooseRuntime, findElectron } = await import('../electron-double/launch.ts')
+    chooseRuntime(real, findElectron())
+  }
   const folders = suites.map((suite) => join(testFolder, suite))
   const above = suites.includes('e2e') ? [] : globSync('{*,setup/*}.test.ts', { cwd: testFolder })
   const scratch = mkdtempSync(join(tmpdir(), 'valetkey-test-'))
   try {
     const reportFile = join(scratch, 'report.json')
     const paths = [...folders.map((folder) => `${folder}/`), ...above.map((file) => join(testFolder, file))]
-    const exitCode = await vitest(paths, reportFile, privateEnvironment(scratch))
+    const env = { ...privateEnvironment(scratch), ...(real && { VALETKEY_E2E_REAL: '1' }) }
+    const exitCode = await vitest(paths, reportFile, env)
     const { passed, failed, problems } = summarise(readReport(reportFile), exitCode, folders)
     for (const problem of problems) process.stderr.write(`${problem}\n`)
     process.stdout.write(`${String(passed)} passed, ${String(failed)} failed\n`)
