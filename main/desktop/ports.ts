@@ -30,10 +30,9 @@ export async function openPorts(
   const { paths, version, command, person, log } = options
   const { env, platform } = process
   const scheme = { app, platform, env, command, packaged: app.isPackaged, log }
-  const [slots] = await Promise.all([
-    createSlots(safeStorageSlot(safeStorage, platform, clock), paths, clock, nodeExecutable()),
-    registerScheme(scheme),
-  ])
+  // Only a sign-in waits for it: on Linux it takes a handful of processes.
+  const registered = registerScheme(scheme)
+  const slots = await createSlots(safeStorageSlot(safeStorage, platform, clock), paths, clock, nodeExecutable())
   return {
     clock,
     randomness,
@@ -45,7 +44,7 @@ export async function openPorts(
       log,
       clock,
       version,
-      schemeIsOurs: () => schemeIsOurs(scheme),
+      schemeIsOurs: () => registered.then(() => schemeIsOurs(scheme)),
     }),
     person,
     preferences: createPreferenceStore(paths, ipcMain),
