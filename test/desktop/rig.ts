@@ -1,6 +1,7 @@
 /**
  * The built desktop app in a throw-away home, for a spec. The rule: what a spec starts it ends, by pid, and its home goes
- * with it; nothing is waited for but a condition.
+ * with it; nothing is waited for but a condition; and no app is ended before everything it showed, said and sent to its
+ * pages was searched for tokens.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +11,7 @@ import { errors, type Page } from 'playwright-core'
 import { homePaths, parseEndpointFile, type EndpointFile, type HomePaths } from '../../main/contract/home.ts'
 import type { Snapshot, WindowApi, WindowResult } from '../../main/contract/window-api.ts'
 import { type Desktop, type DesktopOptions, launchDesktop } from '../electron-double/launch.ts'
+import { issuedTokens } from '../fakes/identity-provider.ts'
 import { collect, type CommandResult, runCli, startCli, until } from '../setup/daemon.ts'
 
 export interface Place {
@@ -96,13 +98,18 @@ export async function startApp(options: StartOptions = {}): Promise<DesktopApp> 
     pid: child.pid ?? 0,
     ended,
     quit: async () => {
+      await expectNoToken(app)
       await desktop.app.evaluate(({ app: electron }) => {
         electron.quit()
       })
       return ended
     },
     end: async () => {
-      if (isRunning()) await desktop.app.close()
+      try {
+        if (isRunning()) await expectNoToken(app)
+      } finally {
+        if (isRunning()) await desktop.app.close()
+      }
       if (options.place === undefined) place.remove()
     },
   }
@@ -111,6 +118,28 @@ export async function startApp(options: StartOptions = {}): Promise<DesktopApp> 
     return readEndpoint(place.paths)?.pid === child.pid ? true : undefined
   })
   return app
+}
+
+/** A client token, or a signed one of a provider (RFC 7519); opaque ones are known by name. */
+const tokenShaped = /vkc_[\w-]{40}|\beyJ[\w-]{8,}\.[\w-]{8,}\./u
+
+/** Searches the log, what every window holds and, on the stand-in, every message to and from the pages. */
+async function expectNoToken(app: DesktopApp): Promise<void> {
+  const windows = app.app.windows().map((page) =>
+    page
+      .evaluate(
+        () =>
+          document.documentElement.outerHTML +
+          JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)]),
+      )
+      // It is closing, or about to be drawn anew.
+      .catch(() => ''),
+  )
+  const messages =
+    app.runtime === 'stand-in' ? await app.app.evaluate(() => electronStandIn.messages.join('\n')).catch(() => '') : ''
+  const text = [app.output(), ...(await Promise.all(windows)), messages].join('\n')
+  const found = [tokenShaped.exec(text)?.[0], ...(await issuedTokens()).filter((token) => text.includes(token))]
+  for (const token of found) if (token !== undefined) throw new Error(`a token left the broker: ${token.slice(0, 8)}…`)
 }
 
 const isPrompt = (page: Page): boolean => page.url().includes('#/prompt/')

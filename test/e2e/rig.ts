@@ -31,7 +31,11 @@ export function prepareRig(prepare: (house: StandIn) => Promise<void> = () => Pr
     window = await openWindow(required(browser), house, view)
   })
   afterEach(async () => {
-    const troubles = window?.troubles ?? []
+    const troubles = [...(window?.troubles ?? [])]
+    const pages = window?.context.pages() ?? []
+    const shown = await Promise.all(pages.map((page) => page.evaluate(everything).catch(() => '')))
+    const told = JSON.stringify(await house?.deciding.snapshot('console'))
+    if (`${shown.join('\n')}${told}`.includes('canary-')) troubles.push('a token left the broker')
     await window?.context.close()
     await house?.close()
     if (troubles.length > 0) throw new Error(`the page is in trouble: ${troubles.join('\n')}`)
@@ -55,6 +59,10 @@ export function prepareRig(prepare: (house: StandIn) => Promise<void> = () => Pr
     go: (screen) => required(window).go(screen),
   }
 }
+
+/** What a page holds: its tree and its storage. */
+const everything = (): string =>
+  document.documentElement.outerHTML + JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)])
 
 function required<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('the rig is there only inside tests')

@@ -38,6 +38,8 @@ export interface Control {
   readonly dialogAnswers: unknown[]
   /** What `shell` was asked to open, show or trash. */
   readonly opened: string[]
+  /** Every message between the main process and a page, either way, as it went: JSON of what was encoded. */
+  readonly messages: string[]
   /** What windows were created with, by window id. */
   readonly windowOptions: Map<number, Electron.BrowserWindowConstructorOptions>
   readonly loginItemSettings: Electron.Settings[]
@@ -84,6 +86,7 @@ export const control: Control = {
   dialogs: [],
   dialogAnswers: [],
   opened: [],
+  messages: [],
   windowOptions: new Map(),
   loginItemSettings: [],
   crashReporterOptions: [],

@@ -24,6 +24,7 @@ import { sessionFor, stateOf } from './session.ts'
 import { WebFrames } from './web-frame.ts'
 import { ignoreGone, type PageFrame } from './devtools.ts'
 import { chromium, type Popup } from './chromium.ts'
+import { control } from './control.ts'
 
 type OpenHandler = Parameters<Electron.WebContents['setWindowOpenHandler']>[0]
 
@@ -249,7 +250,9 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
   }
 
   override send(channel: string, ...values: unknown[]): void {
-    this.#page.preloadWorld()?.call('deliver', channel, codec.encode(values))
+    const encoded = codec.encode(values)
+    control.messages.push(JSON.stringify([channel, encoded]))
+    this.#page.preloadWorld()?.call('deliver', channel, encoded)
   }
 
   override async executeJavaScript(code: string): Promise<unknown> {
@@ -305,6 +308,7 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
 
   #told(message: FromPage, world: World): void {
     const { mainFrame } = this
+    control.messages.push(JSON.stringify(message))
     const sender = {
       ...{ sender: this as Electron.WebContents, frameId: 1, processId: 1, type: 'frame' as const },
       ...{ ports: [], returnValue: undefined },
@@ -333,7 +337,10 @@ export class WebContents extends modelledEmitter<Electron.WebContents>('webConte
       }
       case 'invoke':
         void invoke([this.ipc, ipcMain], event, message.channel, codec.decode(message.values) as unknown[]).then(
-          ({ error, value }) => world.call('reply', message.call, error, value),
+          ({ error, value }) => {
+            control.messages.push(JSON.stringify([message.channel, error, value]))
+            world.call('reply', message.call, error, value)
+          },
         )
     }
   }

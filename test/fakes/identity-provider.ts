@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import type { Provider as OidcProvider } from 'oidc-provider'
 import type { Page } from 'playwright-core'
+import { type TokenEndpointMode, unreliable } from './unreliable-network.ts'
 
 export interface IdentityProviderOptions {
   /** Seconds; 60 unless told. */
@@ -26,8 +27,6 @@ export interface IdentityProviderOptions {
 }
 
 /** What becomes of token requests: `before` and `after` the provider has acted on them. */
-export type TokenEndpointMode = 'normal' | 'hang-before' | 'reset-before' | 'hang-after' | 'reset-after' | 'unavailable'
-
 export interface IdentityProviderEvents {
   /** Requests that reached the token endpoint, whatever became of them. */
   readonly token_requests: number
@@ -45,6 +44,8 @@ export interface IdentityProvider {
   readonly control: string
   readonly pid: number
   events(): Promise<IdentityProviderEvents>
+  /** Every access, refresh and ID token it has given out, in no order. */
+  issued(): Promise<readonly string[]>
   /** `delay` in milliseconds before each answer of the token endpoint. */
   set(settings: { readonly delay?: number; readonly token_endpoint?: TokenEndpointMode }): Promise<void>
   /** What an administrator does: every grant ends. */
@@ -59,6 +60,13 @@ interface Ready {
   readonly control: string
   readonly client_id: string
   readonly confidential: IdentityProvider['confidential']
+}
+
+const running = new Set<IdentityProvider>()
+
+/** Every token of every provider of this process that runs. */
+export async function issuedTokens(): Promise<readonly string[]> {
+  return (await Promise.all([...running].map((provider) => provider.issued()))).flat()
 }
 
 /** Starts the provider as a child process and waits until it listens. */
@@ -87,10 +95,11 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     )
     return answer.json()
   }
-  return {
+  const provider: IdentityProvider = {
     ...ready,
     pid: child.pid ?? 0,
     events: async () => (await control('/control/events')) as IdentityProviderEvents,
+    issued: async () => (await control('/control/issued')) as readonly string[],
     set: async (settings) => void (await control('/control/settings', settings)),
     revokeAll: async () => void (await control('/control/revoke-all', {})),
     isActive: async (token) => {
@@ -99,10 +108,13 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       return ((await answer.json()) as { active: boolean }).active
     },
     stop: async () => {
+      running.delete(provider)
       child.stdin.end()
       if (child.exitCode === null && child.signalCode === null) await ended
     },
   }
+  running.add(provider)
+  return provider
 }
 
 /** Signs in and consents on the provider's pages, as a person does. Ends when the browser has left the provider. */
@@ -258,6 +270,7 @@ function allowReuse(provider: OidcProvider, grace: number): void {
 
 interface Watch {
   readonly events: () => IdentityProviderEvents
+  readonly issued: () => readonly string[]
   readonly onTokenRequest: () => void
   readonly revokeAll: () => Promise<void>
 }
@@ -267,8 +280,11 @@ function watchEvents(provider: OidcProvider): Watch {
   const grants = new Set<string>()
   const log: { event: string; detail: string }[] = []
   const note = (event: string, detail: string): void => void log.push({ event, detail })
-  provider.on('grant.success', () => {
+  const issued = new Set<string>()
+  provider.on('grant.success', ({ body }) => {
     note('grant.success', '')
+    const { access_token, refresh_token, id_token } = body as Readonly<Record<string, unknown>>
+    for (const token of [access_token, refresh_token, id_token]) if (typeof token === 'string') issued.add(token)
   })
   provider.on('grant.error', (_, error) => {
     note('grant.error', error.message)
@@ -297,6 +313,7 @@ function watchEvents(provider: OidcProvider): Watch {
       for (const { event } of log) counts[event] = (counts[event] ?? 0) + 1
       return { token_requests, counts, log: log.slice(-1000) }
     },
+    issued: () => [...issued],
     onTokenRequest: () => {
       token_requests++
     },
@@ -304,46 +321,6 @@ function watchEvents(provider: OidcProvider): Watch {
       for (const id of grants) await (await provider.Grant.find(id))?.destroy()
       grants.clear()
     },
-  }
-}
-
-/** The provider behind a network that misbehaves on command. */
-function unreliable(
-  handle: RequestListener,
-  settings: { readonly delay: number; readonly token_endpoint: TokenEndpointMode },
-  onTokenRequest: () => void,
-): RequestListener {
-  return (request, response) => {
-    if (request.method !== 'POST' || request.url !== '/token') {
-      handle(request, response)
-      return
-    }
-    onTokenRequest()
-    const { token_endpoint: mode, delay } = settings
-    const act = (): void => {
-      switch (mode) {
-        case 'hang-before':
-          return
-        case 'reset-before':
-          request.resume().on('end', () => request.socket.resetAndDestroy())
-          return
-        case 'unavailable':
-          response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"temporarily_unavailable"}')
-          return
-        case 'hang-after':
-        case 'reset-after':
-          response.end = (() => {
-            if (mode === 'reset-after') request.socket.resetAndDestroy()
-            return response
-          }) as typeof response.end
-          response.write = () => true
-          break
-        case 'normal':
-      }
-      handle(request, response)
-    }
-    if (delay > 0) setTimeout(act, delay)
-    else act()
   }
 }
 
@@ -358,7 +335,11 @@ async function steer(
   const body = (await request.toArray()).join('')
   if (request.url === '/control/settings') Object.assign(settings, JSON.parse(body))
   if (request.url === '/control/revoke-all') await watch.revokeAll()
-  const answer = request.url === '/control/events' ? watch.events() : settings
+  const answers: Readonly<Record<string, () => unknown>> = {
+    '/control/events': () => watch.events(),
+    '/control/issued': () => watch.issued(),
+  }
+  const answer = answers[request.url ?? '']?.() ?? settings
   response.writeHead(200, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(answer))
 }
 
