@@ -12,16 +12,21 @@ export type Said = Omit<Unnumbered, 'at' | 'took_ms'>
 export const UNTIMED = -1
 /** Texts looked through for the one a row says; more of them are simply kept twice. */
 const LOOKED_AT = 8
-/** Dropped rows after which their room is given back. */
+/** Dropped rows after which their room is given back, and that of what only they said. */
 const MANY = 1000
 
 export class Batch {
-  readonly said: Said[] = []
+  #said: Said[] = []
   #numbers: number[] = []
   #dropped = 0
 
   get size(): number {
     return this.#numbers.length / 3 - this.#dropped
+  }
+
+  /** What the rows say; some of it may be said by dropped ones only. */
+  get said(): readonly Said[] {
+    return this.#said
   }
 
   /** For each row the second, the place of its text in `said`, and its milliseconds or `UNTIMED`. */
@@ -37,12 +42,22 @@ export class Batch {
   /** Lets go of the oldest row. */
   drop(): void {
     if (++this.#dropped < MANY) return
-    this.#numbers = this.#numbers.slice(this.#dropped * 3)
+    const kept = this.#numbers.slice(this.#dropped * 3)
+    const said = this.#said
+    this.#numbers = []
+    this.#said = []
     this.#dropped = 0
+    const places = new Map<number, number>()
+    for (let i = 0; i < kept.length; i += 3) {
+      const [at = 0, old = 0, took = UNTIMED] = kept.slice(i, i + 3)
+      const place = places.get(old) ?? this.#said.push(said[old] as Said) - 1
+      places.set(old, place)
+      this.#numbers.push(at, place, took)
+    }
   }
 
   #placeOf(entry: Unnumbered): number {
-    const { said } = this
+    const said = this.#said
     for (let i = said.length - 1; i >= 0 && i >= said.length - LOOKED_AT; i--)
       if (saysTheSame(said[i] as Said, entry)) return i
     return said.push(entry) - 1
