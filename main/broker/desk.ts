@@ -72,28 +72,45 @@ export class Desk {
     for (const grant of grants) this.grants.put(grant)
   }
 
-  /** Everything again, now that the vault can tell what is its own. */
+  /**
+   * Everything again, now that the vault can tell what is its own. New calls wait for it; what is under way keeps seeing the
+   * accounts as they were until all of them are read.
+   */
   async reopen(): Promise<void> {
     await this.open()
-    for (const record of this.accounts.all()) this.accounts.delete(record.id)
-    this.#loaded = undefined
     this.#isLoaded = false
+    this.#loaded = undefined
     await this.load()
   }
 
   /** The account list, read once and not before somebody needs it: a thousand accounts should not delay the start. */
   load(): Promise<void> {
-    this.#loaded ??= this.ports.vault.accounts().then(
+    this.#loaded ??= this.#read()
+    return this.#loaded
+  }
+
+  #read(): Promise<void> {
+    const before = new Set(this.accounts.all().map(({ id }) => id))
+    const mine: Promise<void> = this.ports.vault.accounts().then(
       (records) => {
-        for (const record of records) if (!this.accounts.get(record.id)) this.accounts.put(record)
+        // Begun before the vault was opened: what it read nobody has authenticated, and a later one is under way.
+        if (this.#loaded !== mine) return this.load()
+        const read = new Set(records.map(({ id }) => id))
+        for (const id of before) if (!read.has(id)) this.accounts.delete(id)
+        for (const record of records) {
+          const known = this.accounts.get(record.id)
+          // Linked meanwhile is newer than what was read; unlinked meanwhile stays away.
+          if (before.has(record.id) ? known : !known) this.accounts.put(record)
+        }
         this.#isLoaded = true
+        return undefined
       },
       (thrown: unknown) => {
-        this.#loaded = undefined
+        if (this.#loaded === mine) this.#loaded = undefined
         throw thrown
       },
     )
-    return this.#loaded
+    return mine
   }
 
   get isLoaded(): boolean {

@@ -13,6 +13,8 @@ const FORMAT = 2
 const AT_ONCE = 64
 /** Texts of which the number is kept in memory. */
 const KNOWN = 4096
+/** Texts from which on those that no row says are looked for. */
+const MANY = 1000
 
 const INSERT = 'INSERT INTO activity (at, matter, took_ms) VALUES'
 const ROW = '(?, ?, ?)'
@@ -43,7 +45,6 @@ export class ActivityRows {
 
   /** Adds all of them or none, numbered in this order. */
   add({ numbers, said }: Batch): void {
-    const known = this.#matters.size
     try {
       transaction(this.#db, () => {
         const matters = said.map((text) => this.#matterOf(text))
@@ -58,7 +59,8 @@ export class ActivityRows {
         for (let i = 0; i < values.length; i += 3) this.#one.run(...values.slice(i, i + 3))
       })
     } catch (thrown) {
-      if (this.#matters.size > known) this.#matters.clear()
+      // What was numbered in there is not, and its numbers will be given to others.
+      this.#matters.clear()
       throw thrown
     }
   }
@@ -75,15 +77,25 @@ export class ActivityRows {
   }
 
   /**
-   * Deletes what is older than `oldest` (seconds since the epoch) among the first `batch` rows. How many that were; when it
-   * was not the whole batch, nothing older is left, and what only the deleted rows said goes too.
+   * Deletes what is older than `oldest` among the next `batch` rows after number `after`. Answers the number to go on
+   * after, or `undefined` when no older row is to be expected behind them: rows are in the order of their time, except that
+   * a clock may have been wrong once, so one from the future (of `now`; all in seconds since the epoch) ends no search.
    */
-  prune(oldest: number, batch: number): number {
-    const deleted = Number(this.#db.prepare(PRUNE).run(batch, oldest).changes)
-    if (deleted === 0 || deleted === batch) return deleted
+  prune(after: number, oldest: number, now: number, batch: number): number | undefined {
+    const { last, looked, ahead } = this.#db.prepare(NEXT).get(now, after, batch) ?? {}
+    if (typeof last !== 'number') return undefined
+    const { changes } = this.#db
+      .prepare('DELETE FROM activity WHERE id > ? AND id <= ? AND at < ?')
+      .run(after, last, oldest)
+    return looked === batch && (changes > 0 || ahead !== 0) ? last : undefined
+  }
+
+  /** Forgets what no row says any more, once there is much of it; reading every row for a few words would hold up others. */
+  sweep(): void {
+    const count = this.#db.prepare('SELECT count(*) AS count FROM matter').get()?.['count']
+    if (typeof count !== 'number' || count < MANY) return
     this.#db.exec('DELETE FROM matter WHERE id NOT IN (SELECT matter FROM activity)')
     this.#matters.clear()
-    return deleted
   }
 
   close(): void {
@@ -103,7 +115,9 @@ export class ActivityRows {
   }
 }
 
-const PRUNE = 'DELETE FROM activity WHERE id IN (SELECT id FROM activity ORDER BY id LIMIT ?) AND at < ?'
+const NEXT = `
+  SELECT max(id) AS last, count(*) AS looked, sum(at > ?) AS ahead
+  FROM (SELECT id, at FROM activity WHERE id > ? ORDER BY id LIMIT ?)`
 /** The update changes nothing; without it the number of a text that is there would not be answered. */
 const MATTER = `
   INSERT INTO matter (said, action, outcome, client_id, account_id, scope, detail) VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -152,17 +152,19 @@ export class SqliteActivity implements ActivityLog {
   }
 
   /** Deletes a batch of what is too old, then the next; once a day it looks again. */
-  #prune(delay: number): void {
+  #prune(delay: number, after = 0): void {
     const { clock, retention = RETENTION } = this.#options
     this.#pruning = clock.after(delay, () => {
-      const oldest = clock.now() / 1000 - retention * DAY
-      let deleted = 0
+      const now = clock.now() / 1000
+      let next: number | undefined
       try {
-        deleted = this.#rows?.prune(oldest, BATCH) ?? 0
+        next = this.#rows?.prune(after, now - retention * DAY, now, BATCH)
+        if (next === undefined) this.#rows?.sweep()
       } catch {
         this.#options.log('warn', 'activity.unpruned')
       }
-      this.#prune(deleted === BATCH ? BETWEEN_BATCHES : DAY * 1000)
+      if (next === undefined) this.#prune(DAY * 1000)
+      else this.#prune(BETWEEN_BATCHES, next)
     })
   }
 }

@@ -19,10 +19,13 @@ export class LazyWrites {
     this.#writes.set(key, write)
   }
 
-  /** A grant that differs from the one before it in nothing that could be lost: only the last one is written. */
+  /**
+   * A grant that differs from the one before it in nothing that could be lost: only the last two are written, one for each
+   * of the two places, so that none takes the place of its own predecessor (R4).
+   */
   addGrant(accountId: string, grant: StoredGrant, write: () => void): void {
     this.#grants.set(accountId, grant)
-    this.add(`grant ${accountId}`, write)
+    this.add(`grant ${accountId} ${String(grant.generation % 2)}`, write)
   }
 
   /** The grant in force, if it is one that waits to be written. */

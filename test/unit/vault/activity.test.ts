@@ -86,6 +86,41 @@ describe('the activity', () => {
     expect(times(await second.list({ limit: 10 }))).toEqual([now - 29 * 86_400])
   })
 
+  it('forgets what is behind rows of a clock that was once ahead', async () => {
+    const path = join(temporaryFolder(), 'activity.db')
+    const now = Math.floor(new ManualClock().now() / 1000)
+    const first = open(path)
+    for (let n = 0; n < 2500; n++) first.append(row(now + 86_400))
+    for (let n = 0; n < 2500; n++) first.append(row(now - 31 * 86_400))
+    first.append(row(now - 86_400))
+    first.close()
+    const clock = new ManualClock()
+    const second = open(path, clock)
+    for (let n = 0; n < 6; n++) await clock.pass(100)
+    expect(times(await second.list({ limit: 1 }))).toEqual([now - 86_400])
+    expect(await second.list({ limit: 10_000 })).toHaveLength(2501)
+  })
+
+  it('says of a row what was said of it, also when it could not be written at first', async () => {
+    const path = join(temporaryFolder(), 'activity.db')
+    const clock = new ManualClock()
+    const activity = open(path, clock)
+    for (let n = 0; n < 4096; n++) activity.append(row(n, { detail: `text ${String(n)}` }))
+    await activity.list({ limit: 1 })
+    const other = new DatabaseSync(path)
+    other.exec("CREATE TRIGGER full BEFORE INSERT ON activity BEGIN SELECT RAISE(ABORT, 'full'); END")
+    activity.append(row(5000, { client_id: 'alice' }))
+    await clock.pass(100)
+    other.exec('DROP TRIGGER full')
+    other.close()
+    await clock.pass(5000)
+    activity.append(row(5001, { client_id: 'bob', outcome: 'access_denied' }))
+    expect((await activity.list({ limit: 2 })).map(({ client_id, outcome }) => [client_id, outcome])).toEqual([
+      ['bob', 'access_denied'],
+      ['alice', 'ok'],
+    ])
+  })
+
   it('begins anew, keeping the old file, when it is damaged; and says so', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'activity.db')

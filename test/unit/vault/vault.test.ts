@@ -49,6 +49,25 @@ describe('a vault', () => {
     expect(vault.notice()).toContain('a400 was not as Valetkey wrote it')
   })
 
+  it('keeps the last good sign-in beside any number of renewals that were written together', async () => {
+    const home = createHome()
+    const vault = await home.open()
+    await vault.link(account('a'), material('rt-1'))
+    await vault.commitRefresh('a', 1, material('rt-1'), { lazy: true })
+    await vault.commitRefresh('a', 2, material('rt-1'), { lazy: true })
+    expect((await vault.grant('a'))?.generation).toBe(3)
+    vault.close()
+    const db = new DatabaseSync(home.paths.vault)
+    expect(db.prepare('SELECT generation FROM generations ORDER BY generation').all()).toEqual([
+      { generation: 2 },
+      { generation: 3 },
+    ])
+    db.prepare('UPDATE generations SET sealed = zeroblob(64) WHERE generation = 3').run()
+    db.close()
+    const again = await home.open()
+    expect((await again.grant('a'))?.material.refresh_token?.reveal()).toBe('rt-1')
+  })
+
   it('gives back after a restart exactly what was stored', async () => {
     const home = createHome()
     const first = await home.open()
