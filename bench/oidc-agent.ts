@@ -10,7 +10,7 @@ import { crowd, slowness } from './callers.ts'
 import { perSecond } from './cached.ts'
 import { timeCommandLine } from './command-line.ts'
 import { ask, asText, tokenRequest } from './exchange.ts'
-import { atMost, compare, interleave, type NotMeasured, type Row } from './harness.ts'
+import { atLeast, atMost, compare, interleave, type NotMeasured, type Row } from './harness.ts'
 import { isOidcAgentInstalled, plainRequest, startOidcAgent, type OidcAgent } from './oidc-agent-rig.ts'
 import { runProgram, timeProgram } from './process.ts'
 import type { LoadOrder } from './processes/load.ts'
@@ -78,7 +78,7 @@ async function throughput(stage: Stage, agent: OidcAgent): Promise<readonly Row[
         unit: 'requests/s',
         ours: ours.map(perSecond),
         baseline: { name: `${agent.version}, plain JSON`, samples: theirs.map(perSecond) },
-        target: null,
+        target: atLeast(1),
         ...(turnedAway > 0 && {
           note: `oidc-agent turned ${turnedAway.toLocaleString('en')} connections away, which were made again`,
         }),

@@ -51,7 +51,7 @@ export async function measureRefresh(stage: Stage): Promise<readonly Row[]> {
       ours: of('rotating'),
       baseline: { name: 'direct POST to the token endpoint', samples: of('directRotating') },
       target: atMost(2 + oneSync),
-      note: `the target is 2 x and one disk sync, ${(median(sync) * 1000).toFixed(0)} us here (4 KiB append + fdatasync)`,
+      note: `the target is 2 x and one disk sync, ${(median(sync) * 1000).toFixed(0)} us here (4 KiB append + fdatasync); R4 makes two: the intent before, the token after`,
     }),
   ]
 }

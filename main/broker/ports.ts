@@ -135,7 +135,7 @@ export interface Vault {
    * is answered, to sign in again alike, and no token: `refresh_token` and `access` are `null`.
    */
   grant(account_id: string): Promise<StoredGrant | null>
-  /** R4: before the refresh request is sent. Durable however this process ends; a power cut may take it (docs/refresh.md). */
+  /** R4: durable before the refresh request is sent. */
   beginRefresh(account_id: string, generation: number): Promise<void>
   /**
    * The new material as `generation + 1`, keeping `generation`, dropping what came before, ending the intent: one commit.

@@ -1,5 +1,5 @@
 /**
- * One refresh, from re-reading the vault to its result. The rules: the intent is committed before the request, the new
+ * One refresh, from re-reading the vault to its result. The rules: the intent is durable before the request, the new
  * refresh token before the access token (R4); only the provider's own word ends an account, and only if the vault still
  * says what it said when the question was sent (R5); what changed meanwhile (a new sign-in, an unlinking) always wins.
  */

@@ -11,7 +11,7 @@ import type { HomePaths } from '../contract/home.ts'
 import type { KeySlotKind } from '../contract/window-api.ts'
 import { adoptAccounts, predatesAuthentication } from './account-rows.ts'
 import type { ClosedKey, OpenKey } from './data-key.ts'
-import { asStorageFault, isDamage, transaction, unsynchronised } from './database.ts'
+import { asStorageFault, isDamage, transaction } from './database.ts'
 import { findKey, type FoundKey } from './find-key.ts'
 import { putTally } from './generations.ts'
 import { LazyWrites } from './lazy-writes.ts'
@@ -121,19 +121,7 @@ export class VaultFile {
 
   /** Writes, durable when this returns. Throws `StorageFault`, or `locked` when the file is damaged: nothing was changed. */
   write<T>(work: (store: Store) => T): T {
-    return this.#write(this.#writable(), work)
-  }
-
-  /**
-   * Writes what has to survive this process, however it ends, and not a power cut: committed, and synchronised by the next
-   * durable write. Throws like `write`.
-   */
-  writeCommitted<T>(work: (store: Store) => T): T {
     const store = this.#writable()
-    return unsynchronised(store.db, () => this.#write(store, work))
-  }
-
-  #write<T>(store: Store, work: (store: Store) => T): T {
     try {
       const answer = transaction(store.db, () => {
         this.lazy.apply()

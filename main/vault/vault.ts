@@ -161,13 +161,9 @@ export class SqliteVault implements Vault {
     return rows?.length === 0 && !this.#isKnown(account_id) ? null : this.#fromBackup(account_id)
   }
 
-  /**
-   * What an intent is for is to be found by the next process, so it is durable against the end of this one. A power cut may
-   * take the last one; then the old token is tried when it is next wanted, which is later than any grace period either way.
-   */
   async beginRefresh(account_id: string, generation: number): Promise<void> {
     const started_at = Math.floor(this.#file.options.clock.now() / 1000)
-    this.#file.writeCommitted((store) => {
+    this.#file.write((store) => {
       store.putIntent({ account_id, generation, started_at })
     })
   }
