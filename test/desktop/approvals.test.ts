@@ -86,6 +86,8 @@ describe('a question', () => {
     expect(await call(page, 'configure', { lock_with_screen: false })).toMatchObject(refused)
     expect(await call(page, 'deny', { id: 'another' })).toMatchObject(refused)
     expect((await snapshotOf(page)).requests).toHaveLength(1)
+    // The calls above need no picture; a key does, because nothing listens before the question is drawn.
+    await expectShown(page.getByText('narrow-cli').first())
     await pressEscape(page)
     expect(await answer).toMatchObject({ error: 'access_denied' })
   })
