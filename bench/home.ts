@@ -9,6 +9,7 @@ import { Secret } from '../main/broker/secret.ts'
 import { homePaths, type HomePaths } from '../main/contract/home.ts'
 import { systemClock, systemRandomness } from '../main/daemon/clock.ts'
 import { createSlots } from '../main/daemon/slots.ts'
+import { bootName } from '../main/vault/boot.ts'
 import { openVault, type SqliteVault } from '../main/vault/vault.ts'
 
 /** An account to be linked. */
@@ -80,6 +81,7 @@ export async function openVaultIn(home: string): Promise<SqliteVault> {
     clock: systemClock,
     randomness: systemRandomness,
     log: () => undefined,
+    boot: bootName(process.platform),
   })
   if (vault.state() !== 'unlocked') throw new Error(`the vault in ${home} is ${vault.state()}: ${vault.notice() ?? ''}`)
   return vault

@@ -1,7 +1,8 @@
 /**
  * What the broker adds to a refresh. The rule: the baseline is the same POST sent straight to the same provider by a
  * program of the same kind; the provider takes a millisecond to answer, so the ratio is what is seen when provider and
- * disk are as fast as they ever get. A rotated refresh token is on the disk before its access token is given away (R4).
+ * disk are as fast as they ever get. A rotated refresh token is on the disk before its access token is given away
+ * (R4).
  */
 import { join } from 'node:path'
 import { tokenRequest } from './exchange.ts'
@@ -51,7 +52,7 @@ export async function measureRefresh(stage: Stage): Promise<readonly Row[]> {
       ours: of('rotating'),
       baseline: { name: 'direct POST to the token endpoint', samples: of('directRotating') },
       target: atMost(2 + oneSync),
-      note: `the target is 2 x and one disk sync, ${(median(sync) * 1000).toFixed(0)} us here (4 KiB append + fdatasync); R4 makes two: the intent before, the token after`,
+      note: `the target is 2 x and one disk sync, ${(median(sync) * 1000).toFixed(0)} us here (4 KiB append + fdatasync); the token's, because the intent of an account that was refreshed before in this run is on the disk already`,
     }),
   ]
 }

@@ -135,7 +135,7 @@ export interface Vault {
    * is answered, to sign in again alike, and no token: `refresh_token` and `access` are `null`.
    */
   grant(account_id: string): Promise<StoredGrant | null>
-  /** R4: durable before the refresh request is sent. */
+  /** R4: when it resolves, an intent on the disk covers the refresh, across the end of the process and of the system. */
   beginRefresh(account_id: string, generation: number): Promise<void>
   /**
    * The new material as `generation + 1`, keeping `generation`, dropping what came before, ending the intent: one commit.

@@ -15,6 +15,7 @@ import { builtInProviders } from '../providers/loader.ts'
 import { openActivity } from '../vault/activity.ts'
 import { prepareHome } from '../vault/home.ts'
 import { takeOwnership, type Ownership } from '../vault/owner-lock.ts'
+import { bootName } from '../vault/boot.ts'
 import { openVault } from '../vault/vault.ts'
 import { type DaemonArguments, parseDaemonArguments } from './arguments.ts'
 import type { Console } from './console.ts'
@@ -103,6 +104,7 @@ async function openPorts(
       clock,
       randomness,
       log,
+      boot: bootName(platform),
     }),
     activity: openActivity({ path: paths.activity, clock, log }),
     servers: createAuthorizationServers({

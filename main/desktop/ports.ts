@@ -9,6 +9,7 @@ import { systemClock as clock, systemRandomness as randomness } from '../daemon/
 import { createAuthorizationServers } from '../oauth/authorization-servers.ts'
 import { builtInProviders } from '../providers/loader.ts'
 import { openActivity } from '../vault/activity.ts'
+import { bootName } from '../vault/boot.ts'
 import { openVault } from '../vault/vault.ts'
 import { createPreferenceStore } from './preferences.ts'
 import { safeStorageSlot } from './safe-storage-slot.ts'
@@ -37,7 +38,7 @@ export async function openPorts(
     clock,
     randomness,
     log,
-    vault: await openVault({ paths, slots, clock, randomness, log }),
+    vault: await openVault({ paths, slots, clock, randomness, log, boot: bootName(platform) }),
     activity: openActivity({ path: paths.activity, clock, log }),
     servers: createAuthorizationServers({
       providers: builtInProviders(),

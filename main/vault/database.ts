@@ -88,6 +88,16 @@ export function transaction<T>(db: DatabaseSync, work: () => T): T {
   }
 }
 
+/** Runs `work`, whose commits survive the end of this process and not that of the system (https://sqlite.org/pragma.html#pragma_synchronous). */
+export function unsynchronised<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('PRAGMA synchronous = NORMAL')
+  try {
+    return work()
+  } finally {
+    db.exec('PRAGMA synchronous = FULL')
+  }
+}
+
 /** The primary result code of an error of SQLite; `undefined` of any other. */
 export function errorNumber(thrown: unknown): number | undefined {
   const { code, errcode } = thrown as { readonly code?: unknown; readonly errcode?: unknown }

@@ -13,7 +13,8 @@ export const APPLICATION_ID = 0x56_4b_45_59
  * tally.ts, `backup_due` says that an account came or went since the last backup, `salvage` names the damaged file that
  * this one replaces while its newer records are still to be taken over. `generations`: two places per account, even and
  * odd, so that a new generation overwrites the last but one in place. `mac`: NULL for what was written while locked; of
- * an account (format 2), for what was written before accounts were authenticated (see account-rows.ts).
+ * an account (format 2), for what was written before accounts were authenticated (see account-rows.ts). `boot` and
+ * `resting` (format 3) are explained in intents.ts.
  */
 const steps: readonly string[] = [
   `CREATE TABLE vault (
@@ -42,6 +43,8 @@ const steps: readonly string[] = [
   CREATE TABLE clients (id TEXT PRIMARY KEY, record TEXT NOT NULL, mac BLOB) STRICT, WITHOUT ROWID;
   CREATE TABLE grants (id TEXT PRIMARY KEY, record TEXT NOT NULL, mac BLOB) STRICT, WITHOUT ROWID;`,
   'ALTER TABLE accounts ADD COLUMN mac BLOB',
+  `ALTER TABLE intents ADD COLUMN boot TEXT;
+  ALTER TABLE intents ADD COLUMN resting INTEGER NOT NULL DEFAULT 0 CHECK (resting IN (0, 1));`,
 ]
 
 /** The format this program reads and writes. */

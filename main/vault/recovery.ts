@@ -89,7 +89,11 @@ export function replaceByBackup(
   renameSync(unfinished(paths), paths.vault)
   syncFolder(dirname(paths.vault))
   const opened = openExisting(paths)
-  if (aside !== undefined && opened.readOnly === undefined) opened.store.setSalvage(aside)
+  if (opened.readOnly === undefined) {
+    if (aside !== undefined) opened.store.setSalvage(aside)
+    // They say what was in force when the backup was made.
+    opened.store.endRestingIntents()
+  }
   const date = new Date(chosen.taken_at).toISOString().slice(0, 16).replace('T', ' ')
   return {
     ...opened,

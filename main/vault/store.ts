@@ -21,6 +21,12 @@ export interface PermissionRow {
 
 export type AccountRow = PermissionRow
 
+/** See intents.ts. */
+export interface IntentRow extends Intent {
+  readonly boot: string | null
+  readonly resting: boolean
+}
+
 export interface Header extends KeyHeader {
   readonly tally: Uint8Array | null
   readonly backup_due: boolean
@@ -107,7 +113,6 @@ export class Store {
   removeAccount(id: string): void {
     this.#run('DELETE FROM accounts WHERE id = ?', id)
     this.#run('DELETE FROM generations WHERE account_id = ?', id)
-    this.endIntent(id)
   }
 
   /** Newest first; at most two. */
@@ -145,29 +150,43 @@ export class Store {
     )
   }
 
-  intents(): readonly Intent[] {
-    return this.#all('SELECT account_id, generation, started_at FROM intents').map((row) => ({
-      account_id: text(row['account_id']),
-      generation: number(row['generation']),
-      started_at: number(row['started_at']),
-    }))
+  intents(): readonly IntentRow[] {
+    return this.#all('SELECT * FROM intents').map(intentRow)
   }
 
-  hasIntent(accountId: string): boolean {
-    return this.#get('SELECT 1 FROM intents WHERE account_id = ?', accountId) !== undefined
+  intent(accountId: string): IntentRow | undefined {
+    const row = this.#get('SELECT * FROM intents WHERE account_id = ?', accountId)
+    return row && intentRow(row)
   }
 
-  putIntent(intent: Intent): void {
+  /** A refresh is under way from now on. */
+  putIntent({ account_id, generation, started_at, boot }: Omit<IntentRow, 'resting'>): void {
     this.#run(
-      'INSERT OR REPLACE INTO intents (account_id, generation, started_at) VALUES (?, ?, ?)',
-      intent.account_id,
-      intent.generation,
-      intent.started_at,
+      'INSERT OR REPLACE INTO intents (account_id, generation, started_at, boot, resting) VALUES (?, ?, ?, ?, 0)',
+      account_id,
+      generation,
+      started_at,
+      boot,
+    )
+  }
+
+  /** No refresh is under way any more, and `generation` is in force, if one is given; does nothing without an intent. */
+  restIntent(accountId: string, boot: string, generation?: number): void {
+    this.#run(
+      'UPDATE intents SET resting = 1, boot = ?, generation = coalesce(?, generation) WHERE account_id = ?',
+      boot,
+      generation ?? null,
+      accountId,
     )
   }
 
   endIntent(accountId: string): void {
     this.#run('DELETE FROM intents WHERE account_id = ?', accountId)
+  }
+
+  /** Those of one run of the system, or of every. */
+  endRestingIntents(boot?: string): void {
+    this.#run('DELETE FROM intents WHERE resting = 1 AND boot = coalesce(?, boot)', boot ?? null)
   }
 
   permissions(table: PermissionTable): readonly PermissionRow[] {
@@ -243,6 +262,15 @@ const generation = (row: Row): GenerationRow => ({
   generation: number(row['generation']),
   quarantined: row['quarantined'] !== 0,
   sealed: bytes(row['sealed']),
+})
+
+/** A vault of format 2 that may only be read has no `boot` and nothing that rests. */
+const intentRow = (row: Row): IntentRow => ({
+  account_id: text(row['account_id']),
+  generation: number(row['generation']),
+  started_at: number(row['started_at']),
+  boot: typeof row['boot'] === 'string' ? row['boot'] : null,
+  resting: row['resting'] === 1,
 })
 
 function text(value: SQLOutputValue | undefined): string {

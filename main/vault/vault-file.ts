@@ -11,7 +11,7 @@ import type { HomePaths } from '../contract/home.ts'
 import type { KeySlotKind } from '../contract/window-api.ts'
 import { adoptAccounts, predatesAuthentication } from './account-rows.ts'
 import type { ClosedKey, OpenKey } from './data-key.ts'
-import { asStorageFault, isDamage, transaction } from './database.ts'
+import { asStorageFault, isDamage, transaction, unsynchronised } from './database.ts'
 import { findKey, type FoundKey } from './find-key.ts'
 import { putTally } from './generations.ts'
 import { LazyWrites } from './lazy-writes.ts'
@@ -30,6 +30,8 @@ export interface VaultOptions {
   readonly clock: Clock
   readonly randomness: Randomness
   readonly log: Log
+  /** This run of the operating system (see boot.ts); `undefined` where it has no name. */
+  readonly boot: string | undefined
 }
 
 /** Milliseconds a lazy write may wait for company. */
@@ -121,7 +123,23 @@ export class VaultFile {
 
   /** Writes, durable when this returns. Throws `StorageFault`, or `locked` when the file is damaged: nothing was changed. */
   write<T>(work: (store: Store) => T): T {
+    return this.#write(this.#writable(), work)
+  }
+
+  /**
+   * Writes what has to outlive this process, however it ends, and not a power cut: committed, and synchronised by the next
+   * durable write. Throws like `write`.
+   */
+  writeCommitted<T>(work: (store: Store) => T): T {
     const store = this.#writable()
+    try {
+      return unsynchronised(store.db, () => this.#write(store, work))
+    } catch (thrown) {
+      throw this.#fault(thrown)
+    }
+  }
+
+  #write<T>(store: Store, work: (store: Store) => T): T {
     try {
       const answer = transaction(store.db, () => {
         this.lazy.apply()

@@ -25,6 +25,7 @@ import { isDamage } from './database.ts'
 import { findings } from './findings.ts'
 import { offered, openGeneration, putGeneration, removeGenerations, sealGeneration } from './generations.ts'
 import { prepareHome } from './home.ts'
+import { Intents } from './intents.ts'
 import { isAuthentic, rowMac } from './permissions.ts'
 import { accountCodec, clientCodec, grantCodec, type Codec } from './records.ts'
 import type { PermissionRow, PermissionTable, Store } from './store.ts'
@@ -60,10 +61,12 @@ export class SqliteVault implements Vault {
   readonly #upkeep: Upkeep
   /** Generations that did not verify, as `account generation`: they are passed over when a newer one is stored. */
   readonly #unreadable = new Set<string>()
+  readonly #intents: Intents
 
   constructor(file: VaultFile) {
     this.#file = file
     this.#upkeep = new Upkeep(file)
+    this.#intents = new Intents(file, file.options.boot)
   }
 
   state(): VaultState {
@@ -82,6 +85,7 @@ export class SqliteVault implements Vault {
   }
 
   unlock(passphrase?: Secret): Promise<void> {
+    this.#intents.forget()
     return this.#file.unlock(passphrase, PATIENCE_WHEN_ASKED)
   }
 
@@ -91,6 +95,7 @@ export class SqliteVault implements Vault {
 
   close(): void {
     this.#upkeep.stop()
+    this.#intents.close()
     this.#file.close()
   }
 
@@ -124,7 +129,7 @@ export class SqliteVault implements Vault {
       const row = sealGeneration(key, record.id, next, material)
       store.putAccount(account)
       putGeneration(store, key, row, stored)
-      store.endIntent(record.id)
+      this.#intents.end(store, record.id)
       store.setBackupDue(true)
       return next
     })
@@ -137,6 +142,7 @@ export class SqliteVault implements Vault {
     const key = this.#file.key()
     this.#file.write((store) => {
       removeGenerations(store, key, account_id)
+      this.#intents.end(store, account_id)
       store.setBackupDue(true)
     })
     this.#upkeep.changed()
@@ -162,10 +168,7 @@ export class SqliteVault implements Vault {
   }
 
   async beginRefresh(account_id: string, generation: number): Promise<void> {
-    const started_at = Math.floor(this.#file.options.clock.now() / 1000)
-    this.#file.write((store) => {
-      store.putIntent({ account_id, generation, started_at })
-    })
+    this.#intents.begin({ account_id, generation, started_at: Math.floor(this.#file.options.clock.now() / 1000) })
   }
 
   async commitRefresh(
@@ -182,7 +185,7 @@ export class SqliteVault implements Vault {
     const next: StoredGrant = { generation: generation + 1, material }
     const put = (store: Store, stored: readonly GenerationRow[]): void => {
       putGeneration(store, key, sealGeneration(key, account_id, next.generation, material), stored)
-      store.endIntent(account_id)
+      this.#intents.rest(store, account_id, next.generation)
     }
     if (options.lazy) {
       const waiting = this.#file.lazy.grant(account_id)
@@ -205,15 +208,15 @@ export class SqliteVault implements Vault {
   /** Written down in time: an intent that outlives its refresh costs one refresh more, at the next start. */
   async endRefresh(account_id: string): Promise<void> {
     if (this.#file.isClosed || this.#file.readOnly !== undefined) return
-    if (!this.#file.read(false, (store) => store.hasIntent(account_id))) return
+    if (!this.#intents.isUnderWay(account_id)) return
     this.#save(`intent ${account_id}`, { lazy: true }, (store) => {
-      store.endIntent(account_id)
+      this.#intents.rest(store, account_id)
     })
   }
 
   async intents(): Promise<readonly Intent[]> {
     this.#file.flush()
-    return this.#file.read([], (store) => store.intents())
+    return this.#intents.found()
   }
 
   async quarantine(record: AccountRecord, generation: number): Promise<void> {
@@ -223,7 +226,7 @@ export class SqliteVault implements Vault {
       const row = store.generations(record.id).find((other) => other.generation === generation)
       if (row) putGeneration(store, key, { ...row, quarantined: true })
       store.updateAccount(account)
-      store.endIntent(record.id)
+      this.#intents.end(store, record.id)
     })
   }
 

@@ -163,11 +163,11 @@ describe('V4: a key that cannot be had', () => {
 describe('V5: a vault of a newer Valetkey', () => {
   it('V5: is read and not written, and says so', async () => {
     const home = await plantVault()
-    edit(home, 'PRAGMA user_version = 3; ALTER TABLE accounts ADD COLUMN colour TEXT; CREATE TABLE more (x)')
+    edit(home, 'PRAGMA user_version = 4; ALTER TABLE accounts ADD COLUMN colour TEXT; CREATE TABLE more (x)')
     const before = contents(home.paths.home)
     const vault = await home.open()
     expect(vault.state()).toBe('read-only')
-    expect(vault.notice()).toMatch(/written by a newer Valetkey \(format 3, this one knows 2\)/u)
+    expect(vault.notice()).toMatch(/written by a newer Valetkey \(format 4, this one knows 3\)/u)
     expect(await offer(vault, 'a')).toEqual({ generation: 3, refresh: 'rt-3' })
     expect(await vault.accounts()).toHaveLength(2)
     for (const write of [

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { GenerationConflict, StorageFault } from '../../../main/broker/ports.ts'
 import { homePaths } from '../../../main/contract/home.ts'
 import { systemClock, systemRandomness } from '../../../main/daemon/clock.ts'
+import { bootName } from '../../../main/vault/boot.ts'
 import { takeOwnership } from '../../../main/vault/owner-lock.ts'
 import { keyFileSlot } from '../../../main/vault/slots/key-file.ts'
 import { osKeyringSlot } from '../../../main/vault/slots/os-keyring.ts'
@@ -19,7 +20,14 @@ const paths = homePaths({ VALETKEY_HOME: home }, process.platform)
 const say = (line: string): number => writeSync(1, `${line}\n`)
 
 const open = (slots: readonly KeySlot[]): Promise<SqliteVault> =>
-  openVault({ paths, slots, clock: systemClock, randomness: systemRandomness, log: () => undefined })
+  openVault({
+    paths,
+    slots,
+    clock: systemClock,
+    randomness: systemRandomness,
+    log: () => undefined,
+    boot: bootName(process.platform),
+  })
 const openByFile = (): Promise<SqliteVault> => open([keyFileSlot(join(home, 'vault.key'))])
 
 /** Keeps the process alive until it is ended. */

@@ -13,6 +13,7 @@ import { onTestFinished } from 'vitest'
 import type { Clock } from '../../../main/broker/ports.ts'
 import { homePaths, type HomePaths } from '../../../main/contract/home.ts'
 import { systemClock, systemRandomness } from '../../../main/daemon/clock.ts'
+import { bootName } from '../../../main/vault/boot.ts'
 import { keyFileSlot } from '../../../main/vault/slots/key-file.ts'
 import type { KeySlot } from '../../../main/vault/slots/slot.ts'
 import { openVault, type SqliteVault } from '../../../main/vault/vault.ts'
@@ -34,7 +35,12 @@ export interface Home {
   /** Events that were logged, oldest first. */
   readonly logged: string[]
   /** Opens the vault as a process would at its start; closed at the end of the test if not before. */
-  open(options?: { readonly slots?: readonly KeySlot[]; readonly clock?: Clock }): Promise<SqliteVault>
+  open(options?: {
+    readonly slots?: readonly KeySlot[]
+    readonly clock?: Clock
+    /** The run of the system it is in; none has a name that is `undefined`. */
+    readonly boot?: string | undefined
+  }): Promise<SqliteVault>
 }
 
 /** A home in a folder of its own (or in `folder`), not yet made. */
@@ -46,9 +52,10 @@ export function createHome(folder: string = temporaryFolder()): Home {
     paths,
     keyFile,
     logged,
-    async open({ slots = [keyFileSlot(keyFile)], clock = systemClock } = {}) {
+    async open({ slots = [keyFileSlot(keyFile)], clock = systemClock, ...where } = {}) {
+      const boot = 'boot' in where ? where.boot : bootName(process.platform)
       const log = (_level: string, event: string): void => void logged.push(event)
-      const vault = await openVault({ paths, slots, clock, randomness: systemRandomness, log })
+      const vault = await openVault({ paths, slots, clock, randomness: systemRandomness, log, boot })
       onTestFinished(() => {
         vault.close()
       })
