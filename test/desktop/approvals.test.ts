@@ -64,13 +64,16 @@ describe('a question', () => {
 
   it('is denied when its window is closed', { timeout: 90_000 }, async () => {
     const { answer, page } = await ask('closed-cli')
+    await expectShown(page.getByText('closed-cli').first())
     await closePrompt()
     expect(await answer).toMatchObject({ error: 'access_denied' })
     await until(() => (page.isClosed() ? true : undefined))
   })
 
   it('is denied when its page crashes', { timeout: 90_000 }, async () => {
-    const { answer } = await ask('crash-cli')
+    const { answer, page } = await ask('crash-cli')
+    // Not while it loads: there the stand-in's browser may move the page to another process, and the crash with the old one.
+    await expectShown(page.getByText('crash-cli').first())
     await app.app.evaluate(({ BrowserWindow }) => {
       for (const window of BrowserWindow.getAllWindows())
         if (window.webContents.getURL().includes('#/prompt/')) window.webContents.forcefullyCrashRenderer()
