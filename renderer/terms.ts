@@ -241,6 +241,11 @@ export function redirectWords(redirect: Redirect): { readonly how: string; reado
         how: 'When you are done, the browser ends on a page of Valetkey on this computer, and this page notices by itself.',
         offer: 'Try another way: over a page on this computer',
       }
+    case 'oob':
+      return {
+        how: 'When you are done, the provider shows you a code. Copy it and paste it here.',
+        offer: 'Try another way: with a code the provider shows',
+      }
     case 'paste':
       return {
         how: 'When you are done, the browser ends on a page that does not load. Copy that page’s whole address and paste it here.',

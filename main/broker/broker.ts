@@ -185,7 +185,7 @@ export class Broker {
     )
     if (first) {
       this.#lastTab.set(record.id, clock.monotonic())
-      if (!(await person.openBrowser(sign_in.authorization_url))) {
+      if (sign_in.authorization_url !== '' && !(await person.openBrowser(sign_in.authorization_url))) {
         await this.#desk.signIns.cancel(sign_in.id)
         return without
       }

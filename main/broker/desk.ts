@@ -6,6 +6,7 @@ import type { Account, AccessRequest, ActivityEntry, Grant, VaultState } from '.
 import { BrokerError } from '../contract/errors.ts'
 import { AccountIndex, distinctLabel, viewAccount } from './accounts.ts'
 import { Approvals } from './approvals.ts'
+import { canRenew } from './freshness.ts'
 import { GrantIndex, isLive } from './grants.ts'
 import { randomId, tokenId } from './ids.ts'
 import type { AccessToken, AccountRecord, ClientRecord, Ports, SignInOutcome } from './ports.ts'
@@ -310,7 +311,7 @@ export class Desk {
       issuer: identity.issuer,
       ...(identity.subject !== undefined && { subject: identity.subject }),
       scope: outcome.scope,
-      renewable: material.refresh_token !== null,
+      renewable: canRenew(material),
       linked_at: this.seconds(),
       ...(same?.last_used_at !== undefined && { last_used_at: same.last_used_at }),
       standing: 'connected',

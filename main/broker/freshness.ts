@@ -2,7 +2,7 @@
  * What a token is good for, until when, and when to get the next one: pure arithmetic. The rule: seconds in, seconds out, and no
  * answer ever makes a caller refresh in a loop.
  */
-import type { AccessToken } from './ports.ts'
+import type { AccessToken, GrantMaterial } from './ports.ts'
 
 /** Seconds of validity a caller gets who did not ask for a number. */
 const DEFAULT_MIN_VALID = 60
@@ -47,3 +47,7 @@ export function backoff(attempt: number, chance: number): number {
 export function withScope(access: AccessToken, asked: string | undefined): AccessToken {
   return access.scope === '' && asked !== undefined ? { ...access, scope: asked } : access
 }
+
+/** Whether a new access token can be had without the person. */
+export const canRenew = ({ refresh_token, connection }: GrantMaterial): boolean =>
+  refresh_token !== null || connection.renew === 'reobtain'

@@ -97,21 +97,31 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
         params: { ...again?.params, ...request.params },
         timeout: SIGN_IN_TIMEOUT,
         ...defined('scope', request.scope ?? again?.scope),
+        ...defined('flow', request.flow ?? again?.flow),
         ...defined('redirect', request.redirect),
         ...defined('client_id', request.client_id ?? again?.client_id),
         ...defined(
           'client_secret',
           request.client_secret === undefined ? again?.client_secret : new Secret(request.client_secret),
         ),
+        ...(request.username !== undefined &&
+          request.password !== undefined && {
+            person: { username: request.username, password: new Secret(request.password) },
+          }),
       }
-      const key = record?.id ?? JSON.stringify([plan.provider, plan.params, plan.scope, plan.client_id, plan.redirect])
+      const key =
+        record?.id ??
+        JSON.stringify([
+          ...[plan.provider, plan.params, plan.scope, plan.client_id],
+          ...[plan.redirect, plan.flow, plan.person?.username],
+        ])
       const { sign_in } = await desk.signIns.start(key, plan, record?.id, async (outcome) => {
         const id = await desk.admit(outcome, request.provider, request.label, record?.id)
         // The person linked it by hand in this terminal, so this terminal's own tool may read it (DESIGN section 4).
         if (surface === 'terminal') await allowCommandLine(desk, id)
         return id
       })
-      if (request.open_browser) await person.openBrowser(sign_in.authorization_url)
+      if (request.open_browser && sign_in.authorization_url !== '') await person.openBrowser(sign_in.authorization_url)
       return sign_in
     },
 
@@ -317,6 +327,7 @@ export async function planAgain(desk: Desk, record: AccountRecord): Promise<Sign
   const { connection } = stored.material
   return {
     provider: record.provider,
+    ...(connection.renew === 'reobtain' && { flow: 'client-credentials' }),
     params: connection.params,
     client_id: connection.client_id,
     ...defined('client_secret', connection.client_secret),

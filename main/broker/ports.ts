@@ -8,6 +8,7 @@ import type {
   AccessRequest,
   ActivityEntry,
   Client,
+  Flow,
   Grant,
   Preferences,
   ProviderSummary,
@@ -85,6 +86,10 @@ export interface Connection {
   /** The provider's variables as they were given (`issuer`, `tenant`, ...), and the scope asked for: to sign in again alike. */
   readonly params: Readonly<Record<string, string>>
   readonly requested_scope: string
+  /** How this provider's exchanges differ from the standard, as `oauth/` wrote it; absent: they do not. */
+  readonly rules?: string
+  /** How a new access token is had, where that is not by a refresh token: by the same grant again, or by the person. */
+  readonly renew?: 'reobtain' | 'sign_in'
 }
 
 /** What is sealed: everything needed to get the next access token, and the current one. */
@@ -181,11 +186,15 @@ export class GenerationConflict extends Error {
 
 export interface SignInPlan {
   readonly provider: string
+  /** Absent: the first that the provider has, best for the person first. */
+  readonly flow?: Flow
   readonly scope?: string
   /** Absent: the best rung of the ladder the provider allows and this host has (DESIGN section 6). */
   readonly redirect?: Redirect
   readonly client_id?: string
   readonly client_secret?: Secret
+  /** Of the `password` flow: used once and never stored. */
+  readonly person?: { readonly username: string; readonly password: Secret }
   readonly params: Readonly<Record<string, string>>
   /** Milliseconds until we stop waiting for the browser. */
   readonly timeout: number
@@ -212,7 +221,12 @@ export type SignInOutcome =
 /** A sign-in under way. The redirect listener is open from the moment this exists until `done` resolves. */
 export interface RunningSignIn {
   readonly provider_name: string
+  readonly flow: Flow
+  /** Where the person goes; empty where there is nowhere to go (client credentials, password). */
   readonly authorization_url: string
+  /** What the person enters there (RFC 8628 section 3.3). */
+  readonly user_code?: string
+  /** Meant of the `browser` flow only. */
   readonly redirect: Redirect
   /** The other ways that could be tried, best first. */
   readonly rungs: readonly Redirect[]
@@ -261,8 +275,11 @@ export interface AuthorizationServers {
   startSignIn(plan: SignInPlan): Promise<RunningSignIn>
   /** A redirect the operating system handed to us; `false`, without any effect, when no sign-in waits for exactly it. */
   deliver(url: string): Promise<boolean>
-  /** Sends the refresh token once, to `connection.token_endpoint` and nowhere else. Never rejects. */
-  refresh(connection: Connection, refresh_token: Secret, variant: TokenVariant): Promise<RefreshOutcome>
+  /**
+   * Sends the refresh token once, to `connection.token_endpoint` and nowhere else; without one, asks again as
+   * `connection.renew` says. Never rejects.
+   */
+  refresh(connection: Connection, refresh_token: Secret | null, variant: TokenVariant): Promise<RefreshOutcome>
   /** RFC 7009, refresh token first. Never rejects. */
   revoke(material: GrantMaterial): Promise<RevokeOutcome>
 }

@@ -5,7 +5,7 @@
  */
 import { BrokerError } from '../contract/errors.ts'
 import { advance, type AccountEvent } from './accounts.ts'
-import { withScope } from './freshness.ts'
+import { canRenew, withScope } from './freshness.ts'
 import type { Pauses } from './pauses.ts'
 import {
   GenerationConflict,
@@ -73,7 +73,8 @@ export class Refresher {
     const stored = await vault.grant(accountId)
     if (!stored) return needsPerson('No sign-in is stored for this account.')
     const { connection, refresh_token: sent } = stored.material
-    if (!sent) return needsPerson(`${record.provider_name} gave no refresh token, so its sessions end.`)
+    if (!canRenew(stored.material))
+      return needsPerson(`${record.provider_name} gave no refresh token, so its sessions end.`)
     try {
       if (connection.rotation !== 'never') await vault.beginRefresh(accountId, stored.generation)
     } catch (thrown) {

@@ -77,10 +77,12 @@ export class SignIns {
       provider: plan.provider,
       provider_name: running.provider_name,
       ...(accountId !== undefined && { account_id: accountId }),
+      flow: running.flow,
       redirect: running.redirect,
       rungs: running.rungs,
       state: 'waiting',
       authorization_url: running.authorization_url,
+      ...(running.user_code !== undefined && { user_code: running.user_code }),
       expires_at: Math.floor((this.#clock.now() + plan.timeout) / 1000),
     }
     const ended = running.done.then((outcome) => this.#finish(id, outcome, finish))

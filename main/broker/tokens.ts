@@ -4,7 +4,7 @@
  * no number of accounts makes more than a few refreshes at one provider at once.
  */
 import { BrokerError } from '../contract/errors.ts'
-import { isExpired, isFreshEnough, renewalTime } from './freshness.ts'
+import { canRenew, isExpired, isFreshEnough, renewalTime } from './freshness.ts'
 import { patience } from './patience.ts'
 import { Pauses } from './pauses.ts'
 import type { AccessToken, Cancel, Clock, Ports, StoredGrant, TokenVariant } from './ports.ts'
@@ -281,7 +281,7 @@ export class Tokens {
     this.#timers.delete(accountId)
     const held = this.#held.get(accountId)
     const access = held?.grant.material.access
-    if (this.#resting || !held || !access || !held.grant.material.refresh_token) return
+    if (this.#resting || !held || !access || !canRenew(held.grant.material)) return
     const renewal = renewalTime(access, this.#chance())
     if (renewal === null) return
     this.#arm(

@@ -114,9 +114,16 @@ export interface ActivityEntry {
 
 /**
  * How the browser's answer comes back (DESIGN section 6): straight to the app through our own URL scheme, to a port on
- * loopback that is open only meanwhile, or pasted by the person.
+ * loopback that is open only meanwhile, pasted by the person as the address the browser ended on, or as the code that the
+ * provider shows (`oob`).
  */
-export type Redirect = 'custom-scheme' | 'loopback' | 'paste'
+export type Redirect = 'custom-scheme' | 'loopback' | 'paste' | 'oob'
+
+/**
+ * How an account is linked: in the browser, on another device (RFC 8628), by the client alone (RFC 6749 section 4.4), or by
+ * a provider's own exchange of email and password.
+ */
+export type Flow = 'browser' | 'device' | 'client-credentials' | 'password'
 
 /** What a sign-in is waiting for, step by step. */
 export interface SignIn {
@@ -124,12 +131,19 @@ export interface SignIn {
   readonly provider: string
   readonly provider_name: string
   readonly account_id?: string
+  readonly flow: Flow
+  /** Meant of the `browser` flow only. */
   readonly redirect: Redirect
   /** The other ways that could be tried should this one not come back, best first. */
   readonly rungs: readonly Redirect[]
   readonly state: 'waiting' | 'finishing' | 'done' | 'failed' | 'cancelled'
-  /** The authorization URL, for "open again" and "copy link"; it holds no secret of ours (RFC 6749 section 4.1.1). */
+  /**
+   * The authorization URL, for "open again" and "copy link"; it holds no secret of ours (RFC 6749 section 4.1.1). Empty
+   * where there is nowhere to go.
+   */
   readonly authorization_url: string
+  /** What the person enters there (RFC 8628 section 3.3). */
+  readonly user_code?: string
   /** Seconds since the epoch at which we stop waiting. */
   readonly expires_at: number
   readonly error?: { readonly code: string; readonly description: string }

@@ -10,6 +10,7 @@ import type {
   ActivityEntry,
   Client,
   Duration,
+  Flow,
   Grant,
   Preferences,
   ProviderSummary,
@@ -52,10 +53,15 @@ export interface Snapshot {
 
 export interface LinkRequest {
   readonly provider: string
+  /** Absent: the first the provider has; never `password`, which has to be asked for by name. */
+  readonly flow?: Flow
   readonly scope?: string
   readonly redirect?: Redirect
   readonly client_id?: string
   readonly client_secret?: string
+  /** Of the `password` flow: sent to the provider once, and stored nowhere. */
+  readonly username?: string
+  readonly password?: string
   /** Values for the provider's variables (`issuer`, `tenant`, ...). */
   readonly params?: Readonly<Record<string, string>>
   readonly label?: string
@@ -136,9 +142,12 @@ export const windowCalls: Calls<WindowApi> = {
   link: object({
     provider: text(64),
     scope: optional(text(4096)),
-    redirect: optional(oneOf('custom-scheme', 'loopback', 'paste')),
+    flow: optional(oneOf('browser', 'device', 'client-credentials', 'password')),
+    redirect: optional(oneOf('custom-scheme', 'loopback', 'paste', 'oob')),
     client_id: optional(text(512)),
     client_secret: optional(text(4096)),
+    username: optional(text(512)),
+    password: optional(anyText(4096)),
     params: optional(record(text(2048), 32)),
     label: optional(text(256)),
     account: optional(account),

@@ -4,29 +4,33 @@
  */
 import type { ServerMetadata } from 'openid-client'
 import { BrokerError } from '../contract/errors.ts'
-import type { ProviderSummary } from '../contract/model.ts'
+import type { Flow, ProviderSummary } from '../contract/model.ts'
 import type {
+  AccessToken,
   AuthorizationServers,
   Clock,
   Connection,
   Log,
   RefreshOutcome,
   RunningSignIn,
+  SignInOutcome,
   SignInPlan,
 } from '../broker/ports.ts'
 import type { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition, Providers } from '../providers/provider.ts'
-import { fill, valuesOf, type Values } from '../providers/template.ts'
+import { valuesOf, type Values } from '../providers/template.ts'
 import { clientAuthentication, loadOpenidClient, prepare, type AuthMethod } from './configuration.ts'
-import { discover } from './discovery.ts'
+import { discover, place } from './discovery.ts'
 import { checkApiBase, checkEndpoints, resolveName, type Resolve } from './endpoints.ts'
 import { createHttp, type Http } from './http.ts'
-import { identify, type IdentityEndpoint } from './identity.ts'
+import { identify, type Claims, type IdentityEndpoint } from './identity.ts'
 import { chooseRung, ladder } from './redirects.ts'
 import { refresh } from './refresh.ts'
 import { revoke } from './revoke.ts'
-import { startSignIn } from './sign-in.ts'
-import { createTokenFetch } from './token-fetch.ts'
+import { freezeRules, rulesOf, type GrantType } from './rules.ts'
+import { startSignIn, type SignInStart } from './sign-in.ts'
+import { createTokenFetch, type TokenFetch } from './token-fetch.ts'
+import { startClientCredentials, startDevice, startPassword } from './unattended.ts'
 
 export interface AuthorizationServersOptions {
   readonly providers: Providers
@@ -46,8 +50,12 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
   const http = options.http ?? createHttp()
   const resolve = options.resolve ?? resolveName
   const agent = `valetkey/${options.version}`
-  const signInFetch = createTokenFetch(http, agent, { id_token: true })
-  const grantFetch = createTokenFetch(http, agent, { id_token: false })
+  const standardFetch = createTokenFetch(http, agent, { id_token: false })
+  /** The seam for one connection: every provider that keeps to the standard shares one. */
+  const fetchFor = (connection: Connection, id_token = false): TokenFetch =>
+    connection.rules === undefined && !id_token
+      ? standardFetch
+      : createTokenFetch(http, agent, { id_token, rules: rulesOf(connection), client: connection })
 
   const open = async (plan: SignInPlan): Promise<RunningSignIn> => {
     const definition = await providers.find(plan.provider)
@@ -56,53 +64,71 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
         resolve: { command: 'valetkey providers' },
       })
     const values = valuesOf(definition, plan.params)
-    const client_id = plan.client_id ?? ''
-    if (client_id === '')
-      throw new BrokerError(
-        'invalid_request',
-        `${definition.display_name} needs the client id that you registered there.`,
-        {
-          resolve: { command: `valetkey link ${definition.id} --client-id <client id>` },
-        },
-      )
-    checkClientType(definition, plan)
-    const rungs = ladder(definition.redirect.methods, (await options.schemeIsOurs?.()) ?? false)
-    const rung = chooseRung(rungs, plan.redirect, definition.display_name)
+    const flow = chooseFlow(definition, plan.flow)
+    const client_id = clientIdOf(definition, flow, plan)
+    const way = flow === 'browser' ? await wayBack(definition, plan) : undefined
     const oc = await loadOpenidClient()
-    const { metadata, issuer, insecure_loopback } = await discover(oc, grantFetch, resolve, definition, values)
-    const connection = connectionOf(definition, values, plan, { metadata, client_id, insecure_loopback })
-    const identityUrl = definition.identity && fill(definition.identity.url, values)
-    if (identityUrl !== undefined)
-      await checkEndpoints(connection.token_endpoint, { userinfo_endpoint: identityUrl }, resolve)
+    const { metadata, issuer, insecure_loopback } = await discover(oc, standardFetch, resolve, definition, values)
+    requireEndpoint(definition, flow, metadata)
+    const connection = connectionOf(definition, values, plan, { flow, metadata, client_id, insecure_loopback })
+    await checkOthers(definition, values, connection)
+    const identityUrl = definition.identity && place(definition.identity.url, values)
     const scope = connection.requested_scope
     const id_token = issuer !== undefined && scope.split(' ').includes('openid')
-    const auth = clientAuthentication(oc, connection.token_endpoint_auth_method, connection.client_secret)
+    const { token_endpoint_auth_method, client_secret } = connection
+    const auth = clientAuthentication(oc, token_endpoint_auth_method, client_secret, rulesOf(connection).basic)
     // A desktop clock may be minutes off; the ID token has just come over TLS and carries our nonce.
     const config = new oc.Configuration(metadata, client_id, { [oc.clockTolerance]: 300 }, auth)
-    prepare(oc, config, id_token ? signInFetch : grantFetch, insecure_loopback)
-    return startSignIn({
-      oc,
-      clock,
-      config,
-      connection,
+    prepare(oc, config, fetchFor(connection, id_token && flow === 'browser'), insecure_loopback)
+    const start = {
+      ...{ oc, clock, config, connection, scope },
       provider_name: definition.display_name,
-      issuer,
-      iss_expected: metadata.authorization_response_iss_parameter_supported === true,
-      id_token,
-      ...rung,
-      scope,
-      params: definition.authorization_request?.params ?? {},
       timeout: plan.timeout,
-      identify: (access, claims) =>
+      identify: (access: AccessToken, claims: Claims | undefined) =>
         identify(oc, config, http, {
           access,
           claims,
           endpoint: identityEndpoint(definition, identityUrl, access.value),
         }),
-      discard: (outcome) => {
-        if (outcome.kind === 'signed-in') void revoke(oc, grantFetch, outcome.material)
+      discard: (outcome: SignInOutcome) => {
+        if (outcome.kind === 'signed-in') void revoke(oc, fetchFor(connection), outcome.material)
       },
-    })
+    }
+    if (way)
+      return startSignIn({
+        ...start,
+        ...way,
+        issuer,
+        iss_expected: metadata.authorization_response_iss_parameter_supported === true,
+        id_token,
+        pushed: isPushed(definition, metadata),
+      })
+    if (flow === 'device') return startDevice(start)
+    if (flow === 'client-credentials') return startClientCredentials(start)
+    if (!plan.person)
+      throw new BrokerError('invalid_request', `${definition.display_name} needs your email and password for this.`, {
+        resolve: { command: `valetkey link ${definition.id} --flow password` },
+      })
+    return startPassword(start, plan.person)
+  }
+
+  const wayBack = async (
+    definition: ProviderDefinition,
+    plan: SignInPlan,
+  ): Promise<Pick<SignInStart, 'redirect' | 'rungs' | 'definition'>> => {
+    const { redirect = { methods: [] } } = definition
+    const rungs = ladder(redirect.methods, (await options.schemeIsOurs?.()) ?? false)
+    return { ...chooseRung(rungs, plan.redirect, definition.display_name), definition: { ...definition, redirect } }
+  }
+
+  /** Where secrets go beside the endpoints that discovery has checked. */
+  const checkOthers = async (definition: ProviderDefinition, values: Values, connection: Connection): Promise<void> => {
+    const others = [
+      ...Object.values(rulesOf(connection).grants ?? {}).map((operation) => operation.endpoint),
+      definition.identity && place(definition.identity.url, values),
+    ]
+    for (const url of others)
+      if (url !== undefined) await checkEndpoints(connection.token_endpoint, { token_endpoint: url }, resolve)
   }
 
   /** Sign-ins whose answer comes through our scheme. */
@@ -134,7 +160,7 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     },
     refresh: async (connection, refresh_token, variant) => {
       const outcome = await loadOpenidClient().then(
-        (oc) => refresh(oc, grantFetch, clock, { connection, refresh_token, variant }),
+        (oc) => refresh(oc, fetchFor(connection), clock, { connection, refresh_token, variant }),
         (): RefreshOutcome => ({
           kind: 'offline',
           detail: 'A part of Valetkey could not be loaded; install it again.',
@@ -146,7 +172,7 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     },
     revoke: (material) =>
       loadOpenidClient().then(
-        (oc) => revoke(oc, grantFetch, material),
+        (oc) => revoke(oc, fetchFor(material.connection), material),
         () => ({ kind: 'failed', detail: 'A part of Valetkey could not be loaded; install it again.' }),
       ),
   }
@@ -174,13 +200,81 @@ function summaryOf(definition: ProviderDefinition): ProviderSummary {
   return { id, name, ...(documentation !== undefined && { documentation }), variables, scopes }
 }
 
-function checkClientType({ client, display_name }: ProviderDefinition, plan: SignInPlan): void {
+const flows = {
+  authorization_code: 'browser',
+  'urn:ietf:params:oauth:grant-type:device_code': 'device',
+  client_credentials: 'client-credentials',
+  password: 'password',
+} as const satisfies Partial<Record<GrantType, Flow>>
+
+/** The flows of a definition, best for the person first. */
+function flowsOf({ grants, discovery }: ProviderDefinition): readonly Flow[] {
+  const named = grants ? Object.entries(flows).filter(([grant]) => Object.hasOwn(grants, grant)) : []
+  const found = grants ? named.map(([, flow]) => flow) : (['browser'] as const)
+  // Whether there is a device flow is for the metadata to say.
+  return discovery.type === 'none' || found.some((flow) => flow === 'device') ? found : [...found, 'device']
+}
+
+/** A password is asked for only where the person has named that flow. Throws `invalid_request`. */
+function chooseFlow(definition: ProviderDefinition, wanted: Flow | undefined): Flow {
+  const there = flowsOf(definition)
+  const flow = wanted ?? there.find((one) => one !== 'password')
+  if (flow !== undefined && there.includes(flow)) return flow
+  const name = definition.display_name
+  throw new BrokerError(
+    'invalid_request',
+    wanted === undefined
+      ? `${name} can be linked with email and password only, and that has to be asked for.`
+      : `${name} cannot be linked by ${wanted}; there is: ${there.join(', ')}.`,
+    { resolve: { command: `valetkey link ${definition.id} --flow ${there[0] ?? ''}` } },
+  )
+}
+
+const grantOf = (flow: Flow): GrantType =>
+  (Object.entries(flows).find(([, other]) => other === flow)?.[0] ?? 'authorization_code') as GrantType
+
+/** Throws `invalid_request` when the provider wants a client the person has not named. */
+function clientIdOf(definition: ProviderDefinition, flow: Flow, plan: SignInPlan): string {
+  const { client, display_name: name } = definition
+  // An exchange that names no client needs none; the library wants a word all the same.
+  if (definition.grants?.[grantOf(flow)]?.omit?.includes('client_id')) return plan.client_id ?? definition.id
+  const { client_id: id, client_secret: secret } = client.fields ?? {}
+  if (plan.client_id === undefined || plan.client_id === '')
+    throw new BrokerError(
+      'invalid_request',
+      `${name} needs the ${id?.label ?? 'client id'} that you registered there.`,
+      {
+        resolve: { command: `valetkey link ${definition.id} --client-id <client id>` },
+      },
+    )
   const type = client.client_type ?? (client.token_endpoint_auth_method === 'none' ? 'public' : 'confidential')
   if (type === 'confidential' && !plan.client_secret)
-    throw new BrokerError('invalid_request', `${display_name} needs a client secret as well (--client-secret-stdin).`)
+    throw new BrokerError(
+      'invalid_request',
+      `${name} needs a ${secret?.label ?? 'client secret'} as well (--client-secret-stdin).`,
+    )
   if (type === 'public' && plan.client_secret)
-    throw new BrokerError('invalid_request', `${display_name} takes no client secret.`)
+    throw new BrokerError('invalid_request', `${name} takes no client secret.`)
+  return plan.client_id
 }
+
+/** Throws `provider_error` where the provider has not published what the flow needs. */
+function requireEndpoint({ display_name }: ProviderDefinition, flow: Flow, metadata: ServerMetadata): void {
+  const missing =
+    flow === 'browser' && typeof metadata.authorization_endpoint !== 'string'
+      ? 'authorization'
+      : flow === 'device' && typeof metadata.device_authorization_endpoint !== 'string'
+        ? 'device authorization'
+        : undefined
+  if (missing !== undefined)
+    throw new BrokerError('provider_error', `${display_name} names no ${missing} endpoint, which this flow needs.`)
+}
+
+/** RFC 9126: where the definition names the endpoint, or the provider insists. */
+const isPushed = ({ server }: ProviderDefinition, metadata: ServerMetadata): boolean =>
+  typeof metadata.pushed_authorization_request_endpoint === 'string' &&
+  (server.pushed_authorization_request_endpoint !== undefined ||
+    metadata.require_pushed_authorization_requests === true)
 
 function scopeOf({ scope }: ProviderDefinition, wanted: string | undefined): string {
   const words = wanted === undefined ? (scope?.default ?? []) : wanted.split(/\s+/u)
@@ -198,6 +292,7 @@ function authMethodOf({ client }: ProviderDefinition, plan: SignInPlan, metadata
 }
 
 interface Found {
+  readonly flow: Flow
   readonly metadata: ServerMetadata
   readonly client_id: string
   readonly insecure_loopback: boolean
@@ -205,6 +300,9 @@ interface Found {
 
 function connectionOf(definition: ProviderDefinition, values: Values, plan: SignInPlan, found: Found): Connection {
   const { revocation_endpoint, userinfo_endpoint } = found.metadata
+  const requested_scope = scopeOf(definition, plan.scope)
+  const rules = freezeRules(definition, values, requested_scope, place)
+  const renew = renewalOf(definition, found.flow)
   return {
     provider: definition.id,
     issuer: found.metadata.issuer,
@@ -215,15 +313,24 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
     ...(plan.client_secret && { client_secret: plan.client_secret }),
     token_endpoint_auth_method: authMethodOf(definition, plan, found.metadata),
     insecure_loopback: found.insecure_loopback,
-    rotation: definition.lifecycle?.rotation ?? 'maybe',
+    rotation: renew === undefined ? (definition.lifecycle?.rotation ?? 'maybe') : 'never',
     authorization_template: definition.resource.authorization.template,
     api_base_urls: definition.resource.base_urls.flatMap((template) => {
-      const url = fill(template, values)
-      return url === undefined ? [] : [checkApiBase(url)]
+      const url = place(template, values)
+      return url === undefined ? [] : [checkApiBase(url, definition.allow_insecure_http)]
     }),
     params: plan.params,
-    requested_scope: scopeOf(definition, plan.scope),
+    requested_scope,
+    ...(rules !== undefined && { rules }),
+    ...(renew !== undefined && { renew }),
   }
+}
+
+/** `undefined`: by the refresh token, if one is given. */
+function renewalOf({ lifecycle }: ProviderDefinition, flow: Flow): Connection['renew'] {
+  if (flow === 'client-credentials') return lifecycle?.renew === 'sign_in' ? 'sign_in' : 'reobtain'
+  if (flow === 'password') return 'sign_in'
+  return lifecycle?.renew === 'sign_in' ? 'sign_in' : undefined
 }
 
 function identityEndpoint(
@@ -234,6 +341,8 @@ function identityEndpoint(
   if (!identity || url === undefined) return undefined
   return {
     url,
+    method: identity.method ?? 'GET',
+    headers: resource.headers ?? {},
     ...(identity.subject !== undefined && { subject: identity.subject }),
     ...(identity.label !== undefined && { label: identity.label }),
     authorization: resource.authorization.template.replace('${access_token}', () => token.reveal()),

@@ -6,6 +6,7 @@ import type * as openidClient from 'openid-client'
 import type { ClientAuth, Configuration } from 'openid-client'
 import type { Connection } from '../broker/ports.ts'
 import type { Secret } from '../broker/secret.ts'
+import { rulesOf } from './rules.ts'
 import type { TokenFetch } from './token-fetch.ts'
 
 export type OpenidClient = typeof openidClient
@@ -21,8 +22,18 @@ export function loadOpenidClient(): Promise<OpenidClient> {
 /** RFC 6749 section 2.3.1, RFC 8414 names. */
 export type AuthMethod = Connection['token_endpoint_auth_method']
 
-export function clientAuthentication(oc: OpenidClient, method: AuthMethod, secret: Secret | undefined): ClientAuth {
+/** `basic: raw` is for servers that never decode what RFC 6749 section 2.3.1 has encoded. */
+export function clientAuthentication(
+  oc: OpenidClient,
+  method: AuthMethod,
+  secret: Secret | undefined,
+  basic?: 'raw',
+): ClientAuth {
   if (method === 'none' || !secret) return oc.None()
+  if (method === 'client_secret_basic' && basic === 'raw')
+    return (_server, client, _body, headers) => {
+      headers.set('authorization', `Basic ${Buffer.from(`${client.client_id}:${secret.reveal()}`).toString('base64')}`)
+    }
   return method === 'client_secret_basic' ? oc.ClientSecretBasic(secret.reveal()) : oc.ClientSecretPost(secret.reveal())
 }
 
@@ -50,7 +61,8 @@ export function configurationOf(oc: OpenidClient, connection: Connection, fetch:
     token_endpoint: connection.token_endpoint,
     ...(connection.revocation_endpoint !== undefined && { revocation_endpoint: connection.revocation_endpoint }),
   }
-  const auth = clientAuthentication(oc, connection.token_endpoint_auth_method, connection.client_secret)
+  const { token_endpoint_auth_method, client_secret } = connection
+  const auth = clientAuthentication(oc, token_endpoint_auth_method, client_secret, rulesOf(connection).basic)
   return prepare(
     oc,
     new oc.Configuration(server, connection.client_id, undefined, auth),

@@ -35,8 +35,8 @@ export async function discover(
     definition.discovery.type === 'none'
       ? syntheticMetadata(definition, given)
       : await fetchMetadata(oc, fetch, definition, given)
-  if (typeof metadata.authorization_endpoint !== 'string' || typeof metadata.token_endpoint !== 'string')
-    throw new BrokerError('provider_error', `${definition.display_name} names no authorization or no token endpoint.`)
+  if (typeof metadata.token_endpoint !== 'string')
+    throw new BrokerError('provider_error', `${definition.display_name} names no token endpoint.`)
   const issuer = definition.discovery.type === 'none' && given['issuer'] === undefined ? undefined : metadata.issuer
   // Without an issuer the token endpoint, which the definition names, stands for it.
   const home = issuer ?? metadata.token_endpoint
@@ -48,9 +48,17 @@ export async function discover(
 
 function serverOf(definition: ProviderDefinition, values: Values): Readonly<Record<string, unknown>> {
   const filled = Object.entries(definition.server).map(
-    ([key, value]) => [key, typeof value === 'string' ? fill(value, values) : value] as const,
+    ([key, value]) => [key, typeof value === 'string' ? place(value, values) : value] as const,
   )
   return Object.fromEntries(filled.filter(([, value]) => value !== undefined))
+}
+
+/** A URL of a definition, filled in. A host of the person's that is this machine is spoken to without TLS. */
+export function place(template: string, values: Values): string | undefined {
+  const url = fill(template, values)
+  return url !== undefined && /^https:\/\/\$\{/u.test(template) && URL.canParse(url) && isLoopback(new URL(url))
+    ? url.replace('https:', 'http:')
+    : url
 }
 
 function syntheticMetadata(definition: ProviderDefinition, given: Readonly<Record<string, unknown>>): ServerMetadata {

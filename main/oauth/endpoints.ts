@@ -12,6 +12,8 @@ export const endpointNames = [
   'token_endpoint',
   'revocation_endpoint',
   'userinfo_endpoint',
+  'device_authorization_endpoint',
+  'pushed_authorization_request_endpoint',
 ] as const
 export type EndpointName = (typeof endpointNames)[number]
 export type Endpoints = Readonly<Partial<Record<EndpointName, string>>>
@@ -70,15 +72,15 @@ export function parseEndpoint(name: string, value: unknown): URL {
   return url
 }
 
-/** A place of the person's choice to send access tokens to. Throws `invalid_request`. */
-export function checkApiBase(value: string): string {
+/** A place to send access tokens to; plain http off this machine only where the definition says so. Throws `invalid_request`. */
+export function checkApiBase(value: string, insecure = false): string {
   let url: URL
   try {
     url = parseEndpoint('API base URL', value)
   } catch (cause) {
     throw new BrokerError('invalid_request', 'The API base URL must be an https URL.', { cause })
   }
-  if (url.protocol === 'http:' && !isLoopback(url))
+  if (url.protocol === 'http:' && !insecure && !isLoopback(url))
     throw new BrokerError(
       'invalid_request',
       'The API base URL must be an https URL; plain http is for this machine only.',

@@ -7,12 +7,16 @@ import type { AccessToken, Identity } from '../broker/ports.ts'
 import type { OpenidClient } from './configuration.ts'
 import type { Http } from './http.ts'
 import { plainText } from './plain-text.ts'
+import { atPointer } from './pointer.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
 
 /** Where to look when neither ID token nor UserInfo is there: the definition's `identity`, filled in and checked. */
 export interface IdentityEndpoint {
   readonly url: string
+  readonly method: 'GET' | 'POST'
+  /** What this provider's API wants with every call. */
+  readonly headers: Readonly<Record<string, string>>
   readonly subject?: string
   readonly label?: string
   readonly authorization: string
@@ -61,10 +65,14 @@ export async function identify(
 }
 
 async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Claims> {
-  const headers = { accept: 'application/json', 'user-agent': 'valetkey', authorization: endpoint.authorization }
-  const answer = await http({ url: endpoint.url, method: 'GET', headers, max_bytes: 1_048_576, timeout: 10_000 }).catch(
-    () => undefined,
-  )
+  const { url, method } = endpoint
+  const headers = {
+    accept: 'application/json',
+    ...endpoint.headers,
+    'user-agent': 'valetkey',
+    authorization: endpoint.authorization,
+  }
+  const answer = await http({ url, method, headers, max_bytes: 1_048_576, timeout: 10_000 }).catch(() => undefined)
   if (answer?.status !== 200 || answer.body === null) return {}
   try {
     const body: unknown = JSON.parse(answer.body)
@@ -74,19 +82,6 @@ async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Clai
   } catch {
     return {}
   }
-}
-
-/** RFC 6901. */
-function atPointer(value: unknown, pointer: string): unknown {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce<unknown>(
-      (node, key) =>
-        typeof node === 'object' && node !== null && Object.hasOwn(node, key) ? (node as Claims)[key] : undefined,
-      value,
-    )
 }
 
 /** Identifiers are texts or numbers; longer ones than any standard allows are none. */

@@ -24,6 +24,30 @@ export function lifetimeOf(value: unknown): number | null {
   return Math.max(1, Math.floor(Math.min(seconds, LONGEST)))
 }
 
+const unitSeconds = { s: 1, ms: 0.001, min: 60, h: 3600 } as const
+
+/** A lifetime in another unit, in seconds; what is no number stays what it is. */
+export function secondsOfUnit(value: unknown, unit: keyof typeof unitSeconds): unknown {
+  if (unit === 's' || value === undefined || value === null || value === '') return value
+  const number = Number(value)
+  return Number.isNaN(number) ? value : number * unitSeconds[unit]
+}
+
+/** Beyond this a number of seconds since the epoch is one of milliseconds: the year 5138. */
+const MILLISECONDS_FROM = 1e11
+
+/**
+ * From a moment to the seconds until it: seconds or milliseconds since the epoch, as number or text, or an ISO 8601 date.
+ * `now` in milliseconds since the epoch. `undefined` stays so; a date that is none becomes one `lifetimeOf` refuses.
+ */
+export function secondsUntil(value: unknown, now: number): number | undefined {
+  if (value === undefined || value === null) return undefined
+  const number = Number(value)
+  const at = Number.isNaN(number) ? Date.parse(String(value)) : number >= MILLISECONDS_FROM ? number : number * 1000
+  // Over already is no reason to think that it lives for ever.
+  return Number.isNaN(at) ? Number.NaN : Math.max(1, (at - now) / 1000)
+}
+
 /** Seconds to wait when a server asks for patience without saying how much, and the limits of what it may ask for. */
 const RETRY = { unnamed: 60, least: 1, most: 3600 } as const
 

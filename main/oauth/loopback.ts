@@ -3,7 +3,7 @@
  * open only for this sign-in; it answers one path, one method, one host; only the first valid answer counts and closes
  * it; and the page it shows holds nothing but our own words.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BrokerError } from '../contract/errors.ts'
 import { pageHeaders, resultPage, type Result } from './result-page.ts'
@@ -17,20 +17,24 @@ export interface Loopback {
   close(): void
 }
 
-/** Opens the listener. Throws `temporarily_unavailable` when the system gives no port. */
-export async function openLoopback(path: string, receive: Receive): Promise<Loopback> {
+/** What is registered with the provider. */
+export interface LoopbackPlace {
+  readonly path: string
+  /** `localhost` is asked for by name only; the listener is on 127.0.0.1 either way, where browsers look as well. */
+  readonly host?: '127.0.0.1' | 'localhost' | undefined
+  /** The first free one is taken; absent: any. */
+  readonly ports?: readonly number[] | undefined
+}
+
+/** Opens the listener. Throws `temporarily_unavailable` when there is no port to be had. */
+export async function openLoopback(place: LoopbackPlace, receive: Receive): Promise<Loopback> {
+  const { path, host = '127.0.0.1' } = place
   const server = createServer(limits)
   server.on('clientError', (_, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     else socket.destroy()
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => {
-      const sentence = 'No port could be opened for the browser to come back to; use --redirect paste instead.'
-      reject(new BrokerError('temporarily_unavailable', sentence, { cause }))
-    })
-    server.listen(0, '127.0.0.1', resolve)
-  })
+  await listenOn(server, place.ports ?? [0])
   // From here on an error concerns one connection; the sign-in goes on, by timeout or pasted URL if need be.
   server.on('error', () => undefined)
   // Kept, because a server that is closing has no address any more while its last connections still ask.
@@ -40,7 +44,7 @@ export async function openLoopback(path: string, receive: Receive): Promise<Loop
     server.closeIdleConnections()
   }
   server.on('request', (request, response) => {
-    const judged = judge(request, path, port)
+    const judged = judge(request, path, `${host}:${String(port)}`)
     if (typeof judged === 'number') {
       refuse(response, judged)
       return
@@ -63,6 +67,29 @@ export async function openLoopback(path: string, receive: Receive): Promise<Loop
   return { port, close }
 }
 
+async function listenOn(server: Server, ports: readonly number[]): Promise<void> {
+  let cause: unknown
+  for (const port of ports)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, '127.0.0.1', () => {
+          server.off('error', reject)
+          resolve()
+        })
+      })
+      return
+    } catch (thrown) {
+      cause = thrown
+    }
+  const wanted = ports.includes(0) ? 'No port' : `None of the registered ports (${ports.join(', ')})`
+  throw new BrokerError(
+    'temporarily_unavailable',
+    `${wanted} could be opened for the browser to come back to; use --redirect paste instead.`,
+    { cause },
+  )
+}
+
 /** A provider's error text may be long, so headers may be; it is cut where it is read. Milliseconds. */
 const limits = {
   maxHeaderSize: 262_144,
@@ -77,9 +104,8 @@ const unknown: Result = {
 }
 
 /** The full URL that was asked for, from text that was never parsed, or the status that refuses it. */
-function judge(request: IncomingMessage, path: string, port: number): number | { readonly url: string } {
+function judge(request: IncomingMessage, path: string, host: string): number | { readonly url: string } {
   const target = request.url ?? ''
-  const host = `127.0.0.1:${String(port)}`
   const hosts = request.headersDistinct['host'] ?? []
   if (hosts.length !== 1 || hosts[0] !== host) return 403
   if (target.split('?')[0] !== path) return 404

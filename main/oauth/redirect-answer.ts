@@ -5,6 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { BrokerError } from '../contract/errors.ts'
+import type { ProviderDefinition } from '../providers/provider.ts'
 import { quoted } from './plain-text.ts'
 
 /** What was fixed when the flow started, and is all that is looked at when it comes back. */
@@ -15,7 +16,13 @@ export interface PendingFlow {
   readonly redirect_uri: string
   /** RFC 9207 section 3: the provider promised to say who it is. */
   readonly iss_expected: boolean
+  /** The provider shows the code instead of sending the browser anywhere, so there is no `state` to compare. */
+  readonly out_of_band?: boolean
+  /** Where this provider puts the parts of its answer (definition key `authorization_response`). */
+  readonly names?: AnswerNames
 }
+
+export type AnswerNames = NonNullable<ProviderDefinition['authorization_response']>
 
 export type RedirectAnswer =
   | { readonly kind: 'code'; readonly code: string; readonly iss: string | undefined }
@@ -29,6 +36,7 @@ const implicit = ['access_token', 'refresh_token', 'id_token', 'token', 'respons
 
 export function readRedirect(url: string, pending: PendingFlow): RedirectAnswer {
   const dropped = (reason: string): RedirectAnswer => ({ kind: 'dropped', reason })
+  if (pending.out_of_band) return shownCode(url, dropped)
   // Compared as text: a parser would lower the case, resolve `..` and drop line ends first.
   const [target = '', ...rest] = url.split('?')
   if (target !== pending.redirect_uri) {
@@ -47,28 +55,40 @@ export function readRedirect(url: string, pending: PendingFlow): RedirectAnswer 
   return judge(params, hash < 0 ? '' : query.slice(hash + 1), pending)
 }
 
+/** The code as a person copies it: by itself, or in the address of the page that shows it. */
+function shownCode(text: string, dropped: (reason: string) => RedirectAnswer): RedirectAnswer {
+  const code = /^https?:/u.test(text) && URL.canParse(text) ? new URL(text).searchParams.get('code') : text
+  return code === null || code === '' || code.length > LONGEST || !/^[\x21-\x7e]+$/u.test(code)
+    ? dropped('it is no code')
+    : { kind: 'code', code, iss: undefined }
+}
+
 function judge(params: URLSearchParams, fragment: string, pending: PendingFlow): RedirectAnswer {
   const refused = (sentence: string, code: 'provider_error' | 'access_denied' = 'provider_error'): RedirectAnswer => ({
     kind: 'refused',
     error: new BrokerError(code, sentence),
   })
-  if (once.some((name) => params.getAll(name).length > 1))
+  const { code: codes = ['code'], error: errors = ['error'], ...names } = pending.names ?? {}
+  const descriptions = names.error_description ?? ['error_description']
+  if ([...once, ...codes, ...errors, ...descriptions].some((name) => params.getAll(name).length > 1))
     return refused('The provider answered the sign-in twice in one URL. Nothing of it was used.')
   if (implicit.some((name) => params.has(name)) || implicit.some((name) => new URLSearchParams(fragment).has(name)))
     return refused('The provider answered with a token in the URL, where it is not safe. Nothing of it was used.')
-  const iss = params.get('iss') ?? undefined
+  const iss = (names.iss === 'ignore' ? null : params.get('iss')) ?? undefined
   if (iss === undefined ? pending.iss_expected : pending.issuer !== undefined && iss !== pending.issuer)
     return refused(
       'The answer to the sign-in does not say that it is from the provider it was started at. Nothing of it was used.',
     )
-  const error = params.get('error')
+  const first = (wanted: readonly string[]): string | null =>
+    wanted.map((name) => params.get(name)).find((value) => value !== null && value !== '') ?? null
+  const error = first(errors)
   if (error !== null) {
-    const said = quoted(error, params.get('error_description'))
+    const said = quoted(error, first(descriptions))
     return error === 'access_denied'
       ? refused(`The sign-in was declined: ${said}`, 'access_denied')
       : refused(`The provider refused the sign-in: ${said}`)
   }
-  const code = params.get('code') ?? ''
+  const code = first(codes) ?? ''
   // RFC 6749 appendix A.11: 1*VSCHAR.
   if (code.length > LONGEST || !/^[\x20-\x7e]+$/u.test(code))
     return refused('The provider ended the sign-in without a code.')

@@ -5,17 +5,24 @@
  */
 import { BrokerError } from '../contract/errors.ts'
 import type { Redirect } from '../contract/model.ts'
+import type { ProviderDefinition } from '../providers/provider.ts'
 
 /** Our private-use scheme: the reverse of a domain of ours, one slash (RFC 8252 section 7.1). */
 export const scheme = 'app.valetkey'
 
-export type RedirectMethod = 'custom_scheme' | 'loopback'
+export type RedirectMethod = NonNullable<ProviderDefinition['redirect']>['methods'][number]
+export type LoopbackRules = NonNullable<NonNullable<ProviderDefinition['redirect']>['loopback']>
+
+/** Out of band: the provider shows the code itself (a convention of Google's and Doorkeeper's, never a standard). */
+export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
 
 /** Every rung there is for this provider on this host, best first. Pasting needs nothing but a redirect to read off. */
 export function ladder(methods: readonly RedirectMethod[], schemeIsOurs: boolean): readonly Redirect[] {
   const rungs: Redirect[] = []
   if (methods.includes('custom_scheme') && schemeIsOurs) rungs.push('custom-scheme')
-  if (methods.includes('loopback')) rungs.push('loopback', 'paste')
+  if (methods.includes('loopback')) rungs.push('loopback')
+  if (methods.includes('oob')) rungs.push('oob')
+  if (methods.includes('loopback')) rungs.push('paste')
   return rungs
 }
 
@@ -36,9 +43,23 @@ export function chooseRung(
   return { redirect, rungs: rungs.filter((rung) => rung !== redirect) }
 }
 
-/** The redirect URI of a rung; `port` is meant on loopback only. */
-export function redirectUri(redirect: Redirect, provider: string, port: number): string {
-  return redirect === 'custom-scheme'
-    ? `${scheme}:/callback/${provider}`
-    : `http://127.0.0.1:${String(port)}/callback/${provider}`
+/** The redirect URI of a rung; `port` and `loopback` are meant on loopback only. */
+export function redirectUri(
+  redirect: Redirect,
+  provider: string,
+  port: number,
+  { loopback, oob_uri }: Pick<NonNullable<ProviderDefinition['redirect']>, 'loopback' | 'oob_uri'>,
+): string {
+  switch (redirect) {
+    case 'custom-scheme':
+      return `${scheme}:/callback/${provider}`
+    case 'oob':
+      return oob_uri ?? OUT_OF_BAND
+    case 'loopback':
+    case 'paste':
+      return `http://${loopback?.host ?? '127.0.0.1'}:${String(port)}${callbackPath(provider, loopback)}`
+  }
 }
+
+export const callbackPath = (provider: string, loopback: LoopbackRules | undefined): string =>
+  loopback?.path ?? `/callback/${provider}`

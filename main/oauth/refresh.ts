@@ -10,7 +10,8 @@ import { ALARM, TokenFault, type TokenFetch } from './token-fetch.ts'
 
 interface RefreshRequest {
   readonly connection: Connection
-  readonly refresh_token: Secret
+  /** `null`: the same grant again, where `connection.renew` says so. */
+  readonly refresh_token: Secret | null
   readonly variant: TokenVariant
 }
 
@@ -46,17 +47,23 @@ async function refreshOnce(
     return fetch(url, options)
   }
   try {
-    const answer = await oc.refreshTokenGrant(configurationOf(oc, connection, watched), refresh_token.reveal(), {
-      ...(variant.scope !== undefined && { scope: variant.scope }),
+    const config = configurationOf(oc, connection, watched)
+    const scope = variant.scope ?? (refresh_token === null ? connection.requested_scope : '')
+    const wish = {
+      ...(scope !== '' && { scope }),
       ...(variant.resource !== undefined && { resource: variant.resource }),
       ...(variant.audience !== undefined && { audience: variant.audience }),
-    })
+    }
+    const answer = refresh_token
+      ? await oc.refreshTokenGrant(config, refresh_token.reveal(), wish)
+      : await oc.clientCredentialsGrant(config, wish)
     const alarm = answer[ALARM]
     return {
       outcome: {
         kind: 'refreshed',
         access: accessToken(answer, variant.scope ?? '', obtained),
-        refresh_token: answer.refresh_token === undefined ? null : new Secret(answer.refresh_token),
+        refresh_token:
+          refresh_token === null || answer.refresh_token === undefined ? null : new Secret(answer.refresh_token),
         ...(typeof alarm === 'string' && { alarm }),
       },
     }
@@ -69,7 +76,7 @@ async function refreshOnce(
         : 'The stored connection cannot be used; sign in again.'
       return { outcome: { kind: asked ? 'ambiguous' : 'client-configuration', detail } }
     }
-    const secrets = [refresh_token, ...(connection.client_secret ? [connection.client_secret] : [])]
+    const secrets = [refresh_token, connection.client_secret].filter((one) => one !== null && one !== undefined)
     const outcome = classify(fault.failure, clock.now(), secrets, variant)
     const refused =
       fault.failure.kind === 'answer' && fault.failure.answer.kind === 'error' ? fault.failure.answer.error : undefined

@@ -9,15 +9,17 @@ import { BrokerError } from '../contract/errors.ts'
 import type { Redirect } from '../contract/model.ts'
 import type { AccessToken, Clock, Connection, Identity, RunningSignIn, SignInOutcome } from '../broker/ports.ts'
 import { Secret } from '../broker/secret.ts'
+import type { ProviderDefinition } from '../providers/provider.ts'
 import { classify, describe } from './classify.ts'
 import type { OpenidClient } from './configuration.ts'
 import type { Claims } from './identity.ts'
 import { openLoopback } from './loopback.ts'
 import { plainText } from './plain-text.ts'
 import { readRedirect, type PendingFlow } from './redirect-answer.ts'
-import { redirectUri } from './redirects.ts'
+import { callbackPath, redirectUri } from './redirects.ts'
 import { accessToken, tokenFault } from './refresh.ts'
 import type { Result } from './result-page.ts'
+import { rulesOf } from './rules.ts'
 
 export interface SignInStart {
   readonly oc: OpenidClient
@@ -33,8 +35,13 @@ export interface SignInStart {
   readonly redirect: Redirect
   /** The ways left to try. */
   readonly rungs: readonly Redirect[]
+  /** What is registered for them, and how this provider's requests and answers differ. */
+  readonly definition: Pick<ProviderDefinition, 'authorization_request' | 'authorization_response'> & {
+    readonly redirect: NonNullable<ProviderDefinition['redirect']>
+  }
   readonly scope: string
-  readonly params: Readonly<Record<string, string>>
+  /** Send the request ahead of the browser (RFC 9126). */
+  readonly pushed: boolean
   /** Milliseconds. */
   readonly timeout: number
   /** Takes back what arrived after the person had cancelled. */
@@ -50,7 +57,8 @@ interface Flow extends PendingFlow {
 /** Throws `temporarily_unavailable` when no port can be had; from then on everything ends in `done`. */
 export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
   const { oc, config, connection, provider_name } = start
-  const path = `/callback/${connection.provider}`
+  const { loopback } = start.definition.redirect
+  const path = callbackPath(connection.provider, loopback)
   const { promise: done, resolve: settle } = Promise.withResolvers<SignInOutcome>()
   /** Waiting for an answer while there is a flow here; taking it out is what makes an answer count once. */
   let pending: Flow | undefined
@@ -79,20 +87,22 @@ export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
 
   const listener =
     start.redirect === 'loopback'
-      ? await openLoopback(path, (url) =>
+      ? await openLoopback({ path, host: loopback?.host, ports: loopback?.port }, (url) =>
           receive(url) === undefined ? done.then((outcome) => resultOf(outcome, provider_name)) : undefined,
         )
       : undefined
   try {
     // Without a listener the browser shows an error page whose address is the answer; the port is one nobody is given.
-    const port = listener?.port ?? randomInt(49_152, 65_536)
+    const port = listener?.port ?? loopback?.port?.[0] ?? randomInt(49_152, 65_536)
     const flow: Flow = {
       state: randomBytes(32).toString('base64url'),
       nonce: start.id_token ? randomBytes(32).toString('base64url') : undefined,
       verifier: new Secret(randomBytes(48).toString('base64url')),
       issuer: start.issuer,
-      redirect_uri: redirectUri(start.redirect, connection.provider, port),
-      iss_expected: start.iss_expected,
+      redirect_uri: redirectUri(start.redirect, connection.provider, port, start.definition.redirect),
+      iss_expected: start.iss_expected && start.definition.authorization_response?.iss !== 'ignore',
+      out_of_band: start.redirect === 'oob',
+      ...(start.definition.authorization_response && { names: start.definition.authorization_response }),
     }
     const authorization_url = await authorizationUrl(oc, config, start, flow)
     pending = flow
@@ -105,6 +115,7 @@ export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
     })
     return {
       provider_name,
+      flow: 'browser',
       authorization_url,
       redirect: start.redirect,
       rungs: start.rungs,
@@ -112,7 +123,8 @@ export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
       submit: (pasted) => {
         const reason = receive(pasted.trim())
         if (reason === undefined) return Promise.resolve()
-        const sentence = `That is not the answer to this sign-in: ${reason}. Paste the whole address the browser ended on.`
+        const paste = flow.out_of_band ? 'the code the provider shows' : 'the whole address the browser ended on'
+        const sentence = `That is not the answer to this sign-in: ${reason}. Paste ${paste}.`
         return Promise.reject(new BrokerError('invalid_request', sentence))
       },
       cancel: () => {
@@ -131,15 +143,28 @@ async function authorizationUrl(
   start: SignInStart,
   flow: Flow,
 ): Promise<string> {
-  const url = oc.buildAuthorizationUrl(config, {
-    ...start.params,
+  const { params = {}, rename = {}, omit = [], pkce } = start.definition.authorization_request ?? {}
+  const { delimiter = ' ', param = 'scope' } = rulesOf(start.connection).scope ?? {}
+  const standard = {
+    ...params,
     redirect_uri: flow.redirect_uri,
-    ...(start.scope !== '' && { scope: start.scope }),
+    ...(start.scope !== '' && { [param]: start.scope.split(' ').join(delimiter) }),
     state: flow.state,
     ...(flow.nonce !== undefined && { nonce: flow.nonce }),
-    code_challenge: await oc.calculatePKCECodeChallenge(flow.verifier.reveal()),
-    code_challenge_method: 'S256',
-  })
+    ...(pkce !== 'none' && {
+      code_challenge: await oc.calculatePKCECodeChallenge(flow.verifier.reveal()),
+      code_challenge_method: 'S256',
+    }),
+  }
+  if (start.pushed) return (await oc.buildAuthorizationUrlWithPAR(config, standard)).href
+  const url = oc.buildAuthorizationUrl(config, standard)
+  for (const name of omit) url.searchParams.delete(name)
+  for (const [from, to] of Object.entries(rename)) {
+    const value = url.searchParams.get(from)
+    if (value === null) continue
+    url.searchParams.delete(from)
+    url.searchParams.set(to, value)
+  }
   return url.href
 }
 
@@ -159,27 +184,42 @@ async function finish(
   const obtained = clock.now()
   try {
     const tokens = await oc.authorizationCodeGrant(config, answer, {
-      pkceCodeVerifier: flow.verifier.reveal(),
+      ...(start.definition.authorization_request?.pkce !== 'none' && { pkceCodeVerifier: flow.verifier.reveal() }),
       expectedState: flow.state,
       ...(flow.nonce !== undefined && { expectedNonce: flow.nonce, idTokenExpected: true }),
     })
-    const access = accessToken(tokens, start.scope, obtained)
-    const refresh_token = tokens.refresh_token === undefined ? null : new Secret(tokens.refresh_token)
-    const identity = await start.identify(access, tokens.claims())
-    return {
-      kind: 'signed-in',
-      material: { connection, refresh_token, access },
-      identity,
-      scope: access.scope,
-      provider_name,
-    }
+    return await signedIn(start, tokens, obtained)
   } catch (thrown) {
     const secrets = [new Secret(code), flow.verifier, ...(connection.client_secret ? [connection.client_secret] : [])]
     return { kind: 'refused', error: exchangeError(provider_name, thrown, clock.now(), secrets) }
   }
 }
 
-function exchangeError(provider: string, thrown: unknown, now: number, secrets: readonly Secret[]): BrokerError {
+/** What a token answer makes of a sign-in. `obtained` in milliseconds since the epoch. */
+export async function signedIn(
+  {
+    connection,
+    scope,
+    identify,
+    provider_name,
+  }: Pick<SignInStart, 'connection' | 'scope' | 'identify' | 'provider_name'>,
+  tokens: Awaited<ReturnType<OpenidClient['authorizationCodeGrant']>>,
+  obtained: number,
+): Promise<SignInOutcome> {
+  const access = accessToken(tokens, scope, obtained)
+  const refresh_token = tokens.refresh_token === undefined ? null : new Secret(tokens.refresh_token)
+  const identity = await identify(access, tokens.claims())
+  return {
+    kind: 'signed-in',
+    material: { connection, refresh_token: connection.renew === undefined ? refresh_token : null, access },
+    identity,
+    scope: access.scope,
+    provider_name,
+  }
+}
+
+/** Why a token request of a sign-in brought nothing, in a sentence without any of `secrets`. `now` in milliseconds. */
+export function exchangeError(provider: string, thrown: unknown, now: number, secrets: readonly Secret[]): BrokerError {
   const fault = tokenFault(thrown)
   if (!fault) {
     // The library's own messages are about standards, not about values; its causes quote values and stay behind.

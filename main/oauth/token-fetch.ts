@@ -6,7 +6,9 @@
 import type { Http } from './http.ts'
 import { HttpFault } from './http.ts'
 import type { Failure } from './classify.ts'
+import type { ExchangeRules, GrantType } from './rules.ts'
 import { readTokenAnswer } from './token-answer.ts'
+import { shapeRequest, type AskingClient } from './token-request.ts'
 
 /** Bytes of a token, revocation or userinfo answer, and of a metadata document. */
 const TOKEN_BYTES = 65_536
@@ -35,12 +37,22 @@ export type TokenFetch = (
 /** Name under which a success carries our own remark through openid-client, which keeps members it does not know. */
 export const ALARM = 'valetkey:alarm'
 
-/** `id_token: false` drops the ID token of an answer whose caller has no use for it, so that it cannot spoil the grant. */
-export function createTokenFetch(http: Http, agent: string, use: { readonly id_token: boolean }): TokenFetch {
+/** What a seam is for. */
+export interface Use {
+  /** `false` drops the ID token of an answer whose caller has no use for it, so that it cannot spoil the grant. */
+  readonly id_token: boolean
+  /** Where this provider differs from the standard; without it, nowhere. */
+  readonly rules?: ExchangeRules
+  /** For definitions that name the client in places of their own. */
+  readonly client?: AskingClient
+}
+
+/** `agent` goes into the User-Agent field. */
+export function createTokenFetch(http: Http, agent: string, use: Use): TokenFetch {
   return async (url, options) => {
     const body = options.body instanceof URLSearchParams ? options.body : undefined
     const headers = { ...options.headers, 'user-agent': agent }
-    if (body?.has('grant_type')) return exchange(http, url, headers, body, use)
+    if (body?.has('grant_type')) return exchange(http, { url, headers, body }, use)
     const answer = await http({
       url,
       method: body ? 'POST' : 'GET',
@@ -53,7 +65,7 @@ export function createTokenFetch(http: Http, agent: string, use: { readonly id_t
     // RFC 7009 section 2.2 says 200; servers also say it with 202 and 204.
     const status = body && answer.status > 200 && answer.status < 300 ? 200 : answer.status
     const type = answer.headers['content-type']
-    return new Response(noBody(status) ? null : answer.body, {
+    return new Response(noBody(status) ? null : withStandardNames(answer.body), {
       status: inRange(status),
       ...(type !== undefined && { headers: { 'content-type': type } }),
     })
@@ -62,23 +74,26 @@ export function createTokenFetch(http: Http, agent: string, use: { readonly id_t
 
 async function exchange(
   http: Http,
-  url: string,
-  headers: Record<string, string>,
-  body: URLSearchParams,
-  use: { readonly id_token: boolean },
+  standard: {
+    readonly url: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: URLSearchParams
+  },
+  { rules = {}, client = { client_id: '' }, ...use }: Use,
 ): Promise<Response> {
   const answer = await http({
-    url,
-    method: 'POST',
-    headers,
-    body: body.toString(),
+    ...shapeRequest(standard, rules, client),
     max_bytes: TOKEN_BYTES,
     timeout: TOKEN_TIME,
   }).catch((thrown: unknown): never => {
     const fault = thrown instanceof HttpFault ? thrown : new HttpFault(true, 'the exchange failed')
     throw new TokenFault({ kind: fault.sent ? 'no-answer' : 'not-sent', detail: fault.message })
   })
-  const read = readTokenAnswer(answer)
+  const operation = rules.grants?.[standard.body.get('grant_type') as GrantType]
+  const read = readTokenAnswer(answer, {
+    response: operation?.response ?? rules.response,
+    error: operation?.error ?? rules.error,
+  })
   if (read.kind !== 'token')
     throw new TokenFault({
       kind: 'answer',
@@ -106,6 +121,10 @@ class PlainSuccess extends Response {
     this.json = () => Promise.resolve(value)
   }
 }
+
+/** Google's device authorization answers in a draft's words (RFC 8628 section 3.2 has `verification_uri`). */
+const withStandardNames = (body: string): string =>
+  body.includes('"verification_url"') ? body.replace('"verification_url"', '"verification_uri"') : body
 
 const noBody = (status: number): boolean => status === 204 || status === 205 || status === 304
 /** `Response` refuses statuses it does not know; such an answer is a bad gateway to us. */

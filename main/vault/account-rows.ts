@@ -35,7 +35,7 @@ export function retellAccount(
       issuer: connection.issuer,
       ...(older?.subject !== undefined && { subject: older.subject }),
       scope: granted === '' ? connection.requested_scope : granted,
-      renewable: refresh_token !== null,
+      renewable: refresh_token !== null || connection.renew === 'reobtain',
       linked_at: older?.linked_at ?? access?.obtained_at ?? Math.floor(now / 1000),
       ...(older?.last_used_at !== undefined && { last_used_at: older.last_used_at }),
       ...(row.quarantined

@@ -29,6 +29,8 @@ const connection: Parser<Connection> = object({
   api_base_urls: list(string, 1024),
   params: record(string, 1024),
   requested_scope: string,
+  rules: optional(string),
+  renew: optional(oneOf('reobtain', 'sign_in')),
 })
 
 const access: Parser<AccessToken> = object({

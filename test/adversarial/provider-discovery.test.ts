@@ -45,8 +45,8 @@ describe('P11: discovery', () => {
     ['with a user', 'https://a:b@idp.example.com/token', /token_endpoint cannot be used: it contains a user name/u],
     ['with a fragment', 'https://idp.example.com/token#x', /token_endpoint cannot be used: it contains a fragment/u],
     ['no URL', 'token', /token_endpoint cannot be used: it is not a URL/u],
-    ['missing', undefined, /names no authorization or no token endpoint/u],
-    ['a number', 7, /names no authorization or no token endpoint/u],
+    ['missing', undefined, /names no token endpoint/u],
+    ['a number', 7, /names no token endpoint/u],
   ])('P11: token_endpoint is %s: refused', async (_, token_endpoint, sentence) => {
     await expectRefused({ token_endpoint }, sentence)
   })

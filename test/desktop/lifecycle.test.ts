@@ -129,6 +129,7 @@ describe('a crash of the main window’s page', () => {
 
   it('brings a new window, and costs the programs nothing', async () => {
     const before = await app.main()
+    await expectShown(before.getByRole('heading', heading))
     await crash()
     const after = await app.main([before])
     await expectShown(after.getByRole('heading', { ...heading, name: 'Accounts' }))

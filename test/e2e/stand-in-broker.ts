@@ -105,6 +105,7 @@ class HouseServers extends ScriptedServers {
     const index = this.waiting.push({ plan, end }) - 1
     return Promise.resolve({
       provider_name: provider.name,
+      flow: 'browser',
       authorization_url: `${this.address}/authorize?n=${String(index)}`,
       redirect,
       rungs: this.ladder.filter((rung) => rung !== redirect),

@@ -247,6 +247,7 @@ export class ScriptedServers implements AuthorizationServers {
     this.signIns.push({ plan, end })
     return Promise.resolve({
       provider_name: 'Example',
+      flow: 'browser',
       authorization_url: 'https://op.example/authorize',
       redirect: 'loopback',
       rungs: ['paste'],

@@ -158,6 +158,7 @@ describe('an address a page asks to open', () => {
         id: 's',
         provider: 'p',
         provider_name: 'P',
+        flow: 'browser',
         redirect: 'loopback',
         rungs: [],
         state: 'waiting',
