@@ -129,11 +129,19 @@ function addAccounts(command: Add, session: Session): void {
   command('link <PROVIDER>', 'sign in to an account')
     .option('--scope <SCOPE>', 'what to ask for, space separated')
     .addOption(
-      new Option('--redirect <HOW>', 'how the browser comes back').choices(['custom-scheme', 'loopback', 'paste']),
+      new Option('--flow <FLOW>', 'how to sign in, if not as the provider would have it').choices([
+        ...['browser', 'device', 'client-credentials', 'password'],
+      ]),
+    )
+    .addOption(
+      new Option('--redirect <HOW>', 'how the browser comes back').choices([
+        ...['custom-scheme', 'loopback', 'oob', 'paste'],
+      ]),
     )
     .option('--no-browser', 'print the address instead of opening it')
     .option('--client-id <ID>', 'your own client registration')
     .option('--client-secret-stdin', 'its secret, as the first line of stdin')
+    .option('--username <NAME>', 'for --flow password; the password is asked for, or the next line of stdin')
     .option('--param <name=value>', 'a value the provider wants (valetkey providers show ID)', collect)
     .option('--label <LABEL>', 'what to call the account')
     .option('--account <ACCOUNT>', 'sign this account in again')

@@ -36,10 +36,19 @@ export function Waiting({ id, signIn, keepsDraft, hostOpens, change, onAgain }: 
   const address = safeAddress(signIn.authorization_url)
   return (
     <div className="card form waiting">
-      {address ? (
-        <OpenLink address={address} how={redirectWords(signIn.redirect).how} hostOpens={hostOpens} />
+      {signIn.authorization_url === '' ? null : address ? (
+        <OpenLink
+          address={address}
+          how={signIn.user_code === undefined ? redirectWords(signIn.redirect).how : words.enterCode}
+          hostOpens={hostOpens}
+        />
       ) : (
         <Note tone="bad">{words.unsafe}</Note>
+      )}
+      {signIn.user_code !== undefined && (
+        <p className="code" aria-label={words.code}>
+          <Name of={signIn.user_code} />
+        </p>
       )}
       <div className="wait">
         <div className="wait-words">
@@ -61,7 +70,7 @@ export function Waiting({ id, signIn, keepsDraft, hostOpens, change, onAgain }: 
         </Button>
       </div>
       <Problem error={cancel.error ?? change.error} />
-      <Paste id={id} required={signIn.redirect === 'paste'} />
+      {signIn.flow === 'browser' && <Paste id={id} redirect={signIn.redirect} />}
       {signIn.rungs.length > 0 && <Ladder rungs={signIn.rungs} keepsDraft={keepsDraft} onChoose={onAgain} />}
     </div>
   )
@@ -127,7 +136,8 @@ function OpenLink({
   )
 }
 
-function Paste({ id, required }: { readonly id: string; readonly required: boolean }): ReactElement {
+function Paste({ id, redirect }: { readonly id: string; readonly redirect: Redirect }): ReactElement {
+  const required = redirect === 'paste' || redirect === 'oob'
   const store = useStore()
   const paste = useAction()
   const [pasted, setPasted] = useState('')
@@ -143,8 +153,8 @@ function Paste({ id, required }: { readonly id: string; readonly required: boole
       }}
     >
       <Field
-        label={words.paste}
-        hint={required ? words.pasteRequired : words.pasteHint}
+        label={redirect === 'oob' ? words.pasteCode : words.paste}
+        hint={redirect === 'oob' ? words.pasteCodeHint : required ? words.pasteRequired : words.pasteHint}
         code
         value={pasted}
         error={paste.error?.message}

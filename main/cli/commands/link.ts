@@ -3,7 +3,7 @@
  * up, so does the broker, and no browser tab is left that could still bring something.
  */
 import { BrokerError, isErrorCode } from '../../contract/errors.ts'
-import type { Redirect, SignIn } from '../../contract/model.ts'
+import type { Flow, Redirect, SignIn } from '../../contract/model.ts'
 import type { LinkRequest } from '../../contract/window-api.ts'
 import { openBrowser } from '../browser.ts'
 import type { ValueOf } from '../control-call.ts'
@@ -12,7 +12,9 @@ import type { Session } from './session.ts'
 
 export interface LinkOptions {
   readonly scope?: string
+  readonly flow?: Flow
   readonly redirect?: Redirect
+  readonly username?: string
   readonly browser: boolean
   readonly clientId?: string
   readonly clientSecretStdin?: boolean
@@ -29,7 +31,8 @@ const round = 25
 /** Links an account at `provider`. Throws what the sign-in failed with. */
 export async function linkAccount(session: Session, provider: string, options: LinkOptions): Promise<void> {
   const secret = options.clientSecretStdin ? await session.input.secret('client secret: ') : undefined
-  const started = await session.decide('link', toRequest(provider, options, secret))
+  const person = options.flow === 'password' ? await askPerson(session, provider, options) : undefined
+  const started = await session.decide('link', { ...toRequest(provider, options, secret), ...person })
   const release = cancelOnSignal(session, started)
   try {
     await present(session, started, options.browser)
@@ -39,6 +42,20 @@ export async function linkAccount(session: Session, provider: string, options: L
     release()
     session.input.close()
   }
+}
+
+/** Who signs in, where the provider itself takes email and password. The password is sent once and kept nowhere. */
+async function askPerson(
+  session: Session,
+  provider: string,
+  { username }: LinkOptions,
+): Promise<{ readonly username: string; readonly password: string }> {
+  say(`${neutralise(provider)} exchanges your email and password for a token; Valetkey does not keep the password`)
+  const name = username ?? (await session.input.next('email: '))?.trim() ?? ''
+  const password = await session.input.secret('password: ')
+  if (name === '' || password === '')
+    throw new BrokerError('invalid_request', 'An email and a password are needed for this flow.')
+  return { username: name, password }
 }
 
 /** The words of the command line as a request. Throws `invalid_request` for a `--param` that is not `name=value`. */
@@ -54,6 +71,7 @@ function toRequest(provider: string, options: LinkOptions, secret: string | unde
   return {
     provider,
     ...(options.scope !== undefined && { scope: options.scope }),
+    ...(options.flow !== undefined && { flow: options.flow }),
     ...(options.redirect !== undefined && { redirect: options.redirect }),
     ...(options.clientId !== undefined && { client_id: options.clientId }),
     ...(secret !== undefined && { client_secret: secret }),
@@ -67,6 +85,14 @@ function toRequest(provider: string, options: LinkOptions, secret: string | unde
 async function present(session: Session, started: SignIn, browser: boolean): Promise<void> {
   const url = started.authorization_url
   const name = neutralise(started.provider_name)
+  if (url === '') {
+    say(`asking ${name}`)
+    return
+  }
+  if (started.user_code !== undefined) {
+    if (!session.json) print(neutralise(started.user_code))
+    say(`enter this code at ${name}, on any device: ${neutralise(url)}`)
+  }
   if (!browser) {
     if (session.json) printJson(started)
     else print(neutralise(url))
@@ -78,12 +104,13 @@ async function present(session: Session, started: SignIn, browser: boolean): Pro
       sayPlain(`open: ${neutralise(url)}`)
     }
   }
-  say(
-    started.redirect === 'paste'
-      ? 'then paste the address you are sent to'
-      : 'waiting for you to finish there (Ctrl-C cancels)',
-  )
+  say(isPasted(started) ? pasteWords(started.redirect) : 'waiting for you to finish there (Ctrl-C cancels)')
 }
+
+const isPasted = ({ flow, redirect }: SignIn): boolean =>
+  flow === 'browser' && (redirect === 'paste' || redirect === 'oob')
+const pasteWords = (redirect: Redirect): string =>
+  redirect === 'oob' ? 'then paste the code you are shown' : 'then paste the address you are sent to'
 
 /** Waits for the end, and for pasted addresses where the browser cannot come back by itself. */
 async function settle(session: Session, started: SignIn): Promise<End> {
@@ -91,8 +118,8 @@ async function settle(session: Session, started: SignIn): Promise<End> {
   const ended = waitForEnd(session, started.id).finally(() => {
     over.abort()
   })
-  if (started.redirect !== 'paste') return ended
-  const pasting = submitPasted(session, started.id, over.signal)
+  if (!isPasted(started)) return ended
+  const pasting = submitPasted(session, started, over.signal)
   return Promise.race([ended, pasting.then(() => ended)])
 }
 
@@ -104,13 +131,14 @@ async function waitForEnd(session: Session, id: string): Promise<End> {
 }
 
 /** Hands every line to the broker until one fits. On a terminal a wrong one is another try, in a pipe it is the end. */
-async function submitPasted(session: Session, id: string, over: AbortSignal): Promise<void> {
+async function submitPasted(session: Session, { id, redirect }: SignIn, over: AbortSignal): Promise<void> {
+  const what = redirect === 'oob' ? 'code' : 'address'
   for (;;) {
-    const line = await session.input.next('address: ', { signal: over })
+    const line = await session.input.next(`${what}: `, { signal: over })
     if (over.aborted) return
     if (line === null) {
       await session.decide('cancelSignIn', { id })
-      throw new BrokerError('invalid_request', 'No address was pasted; the sign-in is cancelled.')
+      throw new BrokerError('invalid_request', `No ${what} was pasted; the sign-in is cancelled.`)
     }
     const url = line.trim()
     if (url === '') continue
