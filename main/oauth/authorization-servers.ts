@@ -208,7 +208,7 @@ const flows = {
 } as const satisfies Partial<Record<GrantType, Flow>>
 
 /** The flows of a definition, best for the person first. */
-function flowsOf({ grants, discovery }: ProviderDefinition): readonly Flow[] {
+export function flowsOf({ grants, discovery }: ProviderDefinition): readonly Flow[] {
   const named = grants ? Object.entries(flows).filter(([grant]) => Object.hasOwn(grants, grant)) : []
   const found = grants ? named.map(([, flow]) => flow) : (['browser'] as const)
   // Whether there is a device flow is for the metadata to say.

@@ -56,7 +56,7 @@ function serverOf(definition: ProviderDefinition, values: Values): Readonly<Reco
 /** A URL of a definition, filled in. A host of the person's that is this machine is spoken to without TLS. */
 export function place(template: string, values: Values): string | undefined {
   const url = fill(template, values)
-  return url !== undefined && /^https:\/\/\$\{/u.test(template) && URL.canParse(url) && isLoopback(new URL(url))
+  return url !== undefined && template.startsWith('https://${') && URL.canParse(url) && isLoopback(new URL(url))
     ? url.replace('https:', 'http:')
     : url
 }

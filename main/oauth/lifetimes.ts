@@ -42,8 +42,9 @@ const MILLISECONDS_FROM = 1e11
  */
 export function secondsUntil(value: unknown, now: number): number | undefined {
   if (value === undefined || value === null) return undefined
+  if (typeof value !== 'string' && typeof value !== 'number') return Number.NaN
   const number = Number(value)
-  const at = Number.isNaN(number) ? Date.parse(String(value)) : number >= MILLISECONDS_FROM ? number : number * 1000
+  const at = Number.isNaN(number) ? Date.parse(`${value}`) : number >= MILLISECONDS_FROM ? number : number * 1000
   // Over already is no reason to think that it lives for ever.
   return Number.isNaN(at) ? Number.NaN : Math.max(1, (at - now) / 1000)
 }

@@ -104,7 +104,7 @@ function codeOf(found: unknown, description: string | undefined, reading: TokenE
   if (reading.code === undefined && typeof found !== 'string') return undefined
   const words = description?.toLowerCase() ?? ''
   const meant = reading.description_map?.find(({ contains }) => words.includes(contains.toLowerCase()))
-  return meant?.error ?? (mapped(reading.code_map, String(found)) || String(found))
+  return meant?.error ?? mapped(reading.code_map, String(found)) ?? String(found)
 }
 
 const mapped = (map: Readonly<Record<string, string>> | undefined, key: string): string | undefined =>

@@ -62,8 +62,9 @@ export function createTokenFetch(http: Http, agent: string, use: Use): TokenFetc
       timeout: DOCUMENT_TIME,
     })
     if (answer.body === null) throw new HttpFault(true, 'the answer is too large')
-    // RFC 7009 section 2.2 says 200; servers also say it with 202 and 204.
-    const status = body && answer.status > 200 && answer.status < 300 ? 200 : answer.status
+    // RFC 7009 section 2.2 says 200, RFC 9126 section 2.2 says 201; servers also say it with their neighbours.
+    const succeeded = body && answer.status >= 200 && answer.status < 300
+    const status = succeeded ? (answer.body.includes('"request_uri"') ? 201 : 200) : answer.status
     const type = answer.headers['content-type']
     return new Response(noBody(status) ? null : withStandardNames(answer.body), {
       status: inRange(status),

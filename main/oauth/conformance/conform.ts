@@ -1,0 +1,221 @@
+/**
+ * Whether a definition works: every flow it names, played through against the provider it describes, in each of the places
+ * it says an answer may have its parts. The rule: the flows are the real ones (nothing but the network is replaced), and
+ * every check says what it saw. It tells whether a definition is right in itself, never whether it is right about its
+ * provider.
+ */
+import type { Flow, Redirect } from '../../contract/model.ts'
+import type { Clock, GrantMaterial, RunningSignIn, SignInOutcome } from '../../broker/ports.ts'
+import { Secret } from '../../broker/secret.ts'
+import type { ProviderDefinition } from '../../providers/provider.ts'
+import { valuesOf, type Values } from '../../providers/template.ts'
+import { createAuthorizationServers, flowsOf } from '../authorization-servers.ts'
+import { emulate, type Emulator } from './emulator.ts'
+
+export interface Check {
+  readonly name: string
+  readonly ok: boolean
+  /** What was seen instead, or what it came to. */
+  readonly detail: string
+}
+
+const CLIENT = { client_id: 'client/id', client_secret: 'secret+/=~%' }
+const PERSON = { username: 'person@example.com', password: 'pass word&' }
+/** Places beyond this many are not told apart. */
+const VARIANTS = 3
+
+/** Plays the definition through. Never rejects: what goes wrong is a check that is not `ok`. */
+export async function conform(definition: ProviderDefinition, clock: Clock): Promise<readonly Check[]> {
+  const checks: Check[] = []
+  for (const flow of flowsOf(definition))
+    for (let variant = 0; variant < variantsOf(definition); variant++)
+      checks.push(...(await new Play(definition, flow, variant, clock).run()))
+  return checks
+}
+
+/** How many places there are at most for any one part. */
+function variantsOf({
+  token_response: response,
+  token_error: error,
+  authorization_response: names,
+}: ProviderDefinition): number {
+  const lists = [...Object.values(response ?? {}), ...Object.values(error ?? {}), ...Object.values(names ?? {})]
+  const longest = Math.max(1, ...lists.map((list) => (Array.isArray(list) ? list.length : 1)))
+  return Math.min(VARIANTS, response?.expires_at && response.expires_in ? Math.max(2, longest) : longest)
+}
+
+/** Values for what a person would fill in. */
+export function sampleValues(definition: ProviderDefinition): Values {
+  const made = { hostname: 'tenant.example.com', uri: 'https://provider.example.com', slug: 'tenant', text: 'value' }
+  return Object.fromEntries(
+    Object.entries(definition.variables ?? {}).map(([name, variable]) => [
+      name,
+      variable.default ??
+        variable.enum?.[0] ??
+        (variable.under === undefined ? (variable.example ?? made[variable.format]) : `tenant.${variable.under}`),
+    ]),
+  )
+}
+
+type SignedIn = Extract<SignInOutcome, { kind: 'signed-in' }>
+
+class Play {
+  readonly #definition: ProviderDefinition
+  readonly #flow: Flow
+  readonly #params: Values
+  readonly #emulator: Emulator
+  readonly #servers: ReturnType<typeof createAuthorizationServers>
+  readonly #secret: string | undefined
+  readonly #where: string
+  readonly #checks: Check[] = []
+
+  constructor(definition: ProviderDefinition, flow: Flow, variant: number, clock: Clock) {
+    this.#definition = definition
+    this.#flow = flow
+    this.#params = sampleValues(definition)
+    this.#where = variant === 0 ? flow : `${flow}, place ${String(variant + 1)}`
+    const type = definition.client.client_type
+    const isPublic =
+      type === 'public' || (type === undefined && definition.client.token_endpoint_auth_method === 'none')
+    this.#secret = isPublic ? undefined : CLIENT.client_secret
+    this.#emulator = emulate({
+      definition,
+      values: valuesOf(definition, this.#params),
+      client: { client_id: CLIENT.client_id, ...(this.#secret !== undefined && { client_secret: this.#secret }) },
+      person: PERSON,
+      variant,
+      now: () => clock.now(),
+    })
+    this.#servers = createAuthorizationServers({
+      providers: { list: () => Promise.resolve([definition]), find: () => Promise.resolve(definition) },
+      log: () => undefined,
+      clock,
+      version: 'conformance',
+      http: this.#emulator.http,
+      resolve: () => Promise.resolve([]),
+      schemeIsOurs: () => Promise.resolve(true),
+    })
+  }
+
+  async run(): Promise<readonly Check[]> {
+    try {
+      await this.#declined()
+      const linked = await this.#linked()
+      if (linked) {
+        this.#expiry(linked)
+        await this.#renewal(linked)
+      }
+    } catch (thrown) {
+      this.#check('runs to its end', false, thrown instanceof Error ? thrown.message : 'it threw something odd')
+    }
+    for (const complaint of new Set(this.#emulator.complaints))
+      this.#check('asks as the definition says', false, complaint)
+    return this.#checks
+  }
+
+  async #linked(): Promise<SignedIn | undefined> {
+    const outcome = await this.#signIn('allow')
+    if (outcome.kind !== 'signed-in') {
+      this.#check('links', false, outcome.kind === 'refused' ? outcome.error.message : outcome.kind)
+      return undefined
+    }
+    this.#check(
+      'links',
+      true,
+      outcome.identity.label === undefined ? 'a token' : `a token, as ${outcome.identity.label}`,
+    )
+    // An ID token that has the name makes the call unnecessary.
+    if (this.#definition.identity && this.#emulator.authorizations.length > 0) {
+      const wanted = this.#definition.resource.authorization.template.split('${access_token}')[0] ?? ''
+      const [sent = ''] = this.#emulator.authorizations
+      this.#check(
+        'calls the API in its own scheme',
+        sent.startsWith(wanted) && sent.length > wanted.length,
+        wanted.trim() || 'the token alone',
+      )
+    }
+    return outcome
+  }
+
+  async #declined(): Promise<void> {
+    // Where the code is shown, so is a refusal: nothing comes back.
+    if (this.#flow !== 'browser' || this.#redirect() === 'oob') return
+    const outcome = await this.#signIn('deny')
+    const code = outcome.kind === 'refused' ? outcome.error.code : outcome.kind
+    this.#check('says that it was declined', code === 'access_denied', code)
+  }
+
+  #expiry({ material }: SignedIn): void {
+    const operation = this.#definition.grants?.[this.#flow === 'password' ? 'password' : 'authorization_code']
+    const response = operation?.response ?? this.#definition.token_response
+    const { access } = material
+    const lives = access?.expires_at == null ? null : access.expires_at - access.obtained_at
+    const expected = response?.default_expires_in ?? this.#emulator.lifetime
+    this.#check('knows when the token ends', lives !== null && Math.abs(lives - expected) <= 5, `${String(lives)} s`)
+  }
+
+  async #renewal({ material }: SignedIn): Promise<void> {
+    const { connection, refresh_token: token } = material
+    if (connection.renew === 'reobtain') {
+      await this.#refreshed(material, 'gets a new token by the same grant', 'refreshed')
+    } else if (token) {
+      this.#emulator.rotate(false)
+      await this.#refreshed(material, 'renews, and keeps a refresh token that is not replaced', 'refreshed')
+      this.#emulator.rotate(true)
+      const second = await this.#refreshed(material, 'renews, and takes a refresh token that is', 'refreshed')
+      this.#emulator.endGrants()
+      await this.#refreshed({ ...material, refresh_token: second ?? token }, 'believes the end of a grant', 'final')
+    } else {
+      this.#check(
+        'leaves renewing to the person',
+        connection.renew === 'sign_in' || this.#definition.lifecycle?.renew === undefined,
+        'no refresh token',
+      )
+      return
+    }
+    if (this.#secret === undefined) return
+    this.#emulator.changeSecret()
+    await this.#refreshed(material, 'tells a refused client from an ended grant', 'client-configuration')
+  }
+
+  async #refreshed(material: GrantMaterial, name: string, wanted: string): Promise<Secret | null> {
+    const outcome = await this.#servers.refresh(material.connection, material.refresh_token, {})
+    this.#check(
+      name,
+      outcome.kind === wanted,
+      outcome.kind === 'refreshed' ? 'a new token' : `${outcome.kind}: ${outcome.detail}`,
+    )
+    return outcome.kind === 'refreshed' ? outcome.refresh_token : null
+  }
+
+  async #signIn(choice: 'allow' | 'deny'): Promise<SignInOutcome> {
+    const running = await this.#servers.startSignIn({
+      provider: this.#definition.id,
+      flow: this.#flow,
+      ...(this.#flow === 'browser' && { redirect: this.#redirect() }),
+      client_id: CLIENT.client_id,
+      ...(this.#secret !== undefined && { client_secret: new Secret(this.#secret) }),
+      ...(this.#flow === 'password' && {
+        person: { username: PERSON.username, password: new Secret(PERSON.password) },
+      }),
+      params: this.#params,
+      timeout: 10_000,
+    })
+    await this.#come(running, choice)
+    return running.done
+  }
+
+  async #come(running: RunningSignIn, choice: 'allow' | 'deny'): Promise<void> {
+    if (this.#flow === 'browser') await running.submit(this.#emulator.authorize(running.authorization_url, choice))
+    else if (this.#flow === 'device') this.#emulator.enterUserCode()
+  }
+
+  #redirect(): Redirect {
+    const methods = this.#definition.redirect?.methods ?? []
+    return methods.includes('loopback') ? 'paste' : methods.includes('oob') ? 'oob' : 'custom-scheme'
+  }
+
+  #check(name: string, ok: boolean, detail: string): void {
+    this.#checks.push({ name: `${this.#where}: ${name}`, ok, detail })
+  }
+}
