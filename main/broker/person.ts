@@ -133,6 +133,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
 
     submitRedirect: ({ id, url }) => desk.signIns.submit(id, url),
     deliverRedirect: async ({ url }) => ({ taken: await servers.deliver(url) }),
+    testProvider: async ({ id }) => ({ checks: await servers.tryOut(id) }),
     cancelSignIn: ({ id }) => desk.signIns.cancel(id),
 
     async unlink({ account, keep_remote }) {

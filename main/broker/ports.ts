@@ -11,6 +11,7 @@ import type {
   Flow,
   Grant,
   Preferences,
+  ProviderCheck,
   ProviderSummary,
   Redirect,
   VaultState,
@@ -271,6 +272,8 @@ export interface RevokeOutcome {
 
 export interface AuthorizationServers {
   providers(): Promise<readonly ProviderSummary[]>
+  /** Plays a definition through against the provider it describes; nothing is sent anywhere. Throws `not_found`. */
+  tryOut(provider: string): Promise<readonly ProviderCheck[]>
   /** Throws `not_found` for an unknown provider, `invalid_request` for parameters that do not fit, `provider_error` or `temporarily_unavailable` when discovery fails. */
   startSignIn(plan: SignInPlan): Promise<RunningSignIn>
   /** A redirect the operating system handed to us; `false`, without any effect, when no sign-in waits for exactly it. */

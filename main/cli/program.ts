@@ -19,6 +19,7 @@ import {
 } from './commands/consent.ts'
 import { examine } from './commands/doctor.ts'
 import { deliverCallback, linkAccount, type LinkOptions } from './commands/link.ts'
+import { testProvider } from './commands/provider-test.ts'
 import { openSession, type Session } from './commands/session.ts'
 import { showConsoleLink, showStatus } from './commands/status.ts'
 import { lockVault, unlockVault } from './commands/vault.ts'
@@ -169,6 +170,11 @@ function addAccounts(command: Add, session: Session): void {
     .description('one of them, with the --param it wants')
     .option('--json', 'print JSON')
     .action((id: string) => showProvider(session, id))
+  providers
+    .command('test <ID>')
+    .description('play its definition through against the provider it describes; nothing is sent anywhere')
+    .option('--json', 'print JSON')
+    .action((id: string) => testProvider(session, id))
 }
 
 function addConsent(command: Add, session: Session): void {

@@ -164,6 +164,13 @@ export interface ProviderSummary {
   readonly scopes: readonly string[]
 }
 
+/** One thing a provider definition was tried on, and what it came to. */
+export interface ProviderCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
 export type VaultState = 'unlocked' | 'locked' | 'read-only' | 'damaged'
 
 /** How long a consent lasts. */

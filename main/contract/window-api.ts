@@ -13,6 +13,7 @@ import type {
   Flow,
   Grant,
   Preferences,
+  ProviderCheck,
   ProviderSummary,
   Redirect,
   Right,
@@ -93,6 +94,8 @@ export interface WindowApi {
    * a sign-in that waits for it, and otherwise dropped without effect.
    */
   deliverRedirect(request: { readonly url: string }): Promise<{ readonly taken: boolean }>
+  /** Plays a provider's definition through against the provider it describes; nothing is sent anywhere. */
+  testProvider(request: { readonly id: string }): Promise<{ readonly checks: readonly ProviderCheck[] }>
   cancelSignIn(request: { readonly id: string }): Promise<SignIn>
   unlink(request: { readonly account: string; readonly keep_remote?: boolean }): Promise<UnlinkReport>
   rename(request: { readonly account: string; readonly label: string }): Promise<Account>
@@ -156,6 +159,7 @@ export const windowCalls: Calls<WindowApi> = {
   awaitSignIn: object({ id, timeout: integer(0, 600) }),
   submitRedirect: object({ id, url: anyText(16_384) }),
   deliverRedirect: object({ url: anyText(16_384) }),
+  testProvider: object({ id: text(64) }),
   cancelSignIn: object({ id }),
   unlink: object({ account, keep_remote: optional(boolean) }),
   rename: object({ account, label: text(256) }),

@@ -57,12 +57,16 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
       ? standardFetch
       : createTokenFetch(http, agent, { id_token, rules: rulesOf(connection), client: connection })
 
+  const find = async (id: string): Promise<ProviderDefinition> => {
+    const definition = await providers.find(id)
+    if (definition) return definition
+    throw new BrokerError('not_found', `There is no provider ${JSON.stringify(id.slice(0, 64))}.`, {
+      resolve: { command: 'valetkey providers' },
+    })
+  }
+
   const open = async (plan: SignInPlan): Promise<RunningSignIn> => {
-    const definition = await providers.find(plan.provider)
-    if (!definition)
-      throw new BrokerError('not_found', `There is no provider ${JSON.stringify(plan.provider.slice(0, 64))}.`, {
-        resolve: { command: 'valetkey providers' },
-      })
+    const definition = await find(plan.provider)
     const values = valuesOf(definition, plan.params)
     const flow = chooseFlow(definition, plan.flow)
     const client_id = clientIdOf(definition, flow, plan)
@@ -136,6 +140,10 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
 
   return {
     providers: async () => (await providers.list()).map(summaryOf),
+    tryOut: async (id) => {
+      const { conform } = await import('./conformance/conform.ts')
+      return conform(await find(id), clock)
+    },
     startSignIn: async (plan) => {
       log('info', 'sign-in.start', { provider: plan.provider })
       const running = await open(plan)

@@ -239,6 +239,10 @@ export class ScriptedServers implements AuthorizationServers {
   providers(): Promise<readonly []> {
     return Promise.resolve([])
   }
+  tryOut(): Promise<[]> {
+    return Promise.resolve([])
+  }
+
   startSignIn(plan: unknown): Promise<RunningSignIn> {
     let end: (outcome: SignInOutcome) => void = () => undefined
     const done = new Promise<SignInOutcome>((resolve) => {

@@ -4,7 +4,7 @@
  * every check says what it saw. It tells whether a definition is right in itself, never whether it is right about its
  * provider.
  */
-import type { Flow, Redirect } from '../../contract/model.ts'
+import type { Flow, ProviderCheck, Redirect } from '../../contract/model.ts'
 import type { Clock, GrantMaterial, RunningSignIn, SignInOutcome } from '../../broker/ports.ts'
 import { Secret } from '../../broker/secret.ts'
 import type { ProviderDefinition } from '../../providers/provider.ts'
@@ -12,21 +12,14 @@ import { valuesOf, type Values } from '../../providers/template.ts'
 import { createAuthorizationServers, flowsOf } from '../authorization-servers.ts'
 import { emulate, type Emulator } from './emulator.ts'
 
-export interface Check {
-  readonly name: string
-  readonly ok: boolean
-  /** What was seen instead, or what it came to. */
-  readonly detail: string
-}
-
 const CLIENT = { client_id: 'client/id', client_secret: 'secret+/=~%' }
 const PERSON = { username: 'person@example.com', password: 'pass word&' }
 /** Places beyond this many are not told apart. */
 const VARIANTS = 3
 
 /** Plays the definition through. Never rejects: what goes wrong is a check that is not `ok`. */
-export async function conform(definition: ProviderDefinition, clock: Clock): Promise<readonly Check[]> {
-  const checks: Check[] = []
+export async function conform(definition: ProviderDefinition, clock: Clock): Promise<readonly ProviderCheck[]> {
+  const checks: ProviderCheck[] = []
   for (const flow of flowsOf(definition))
     for (let variant = 0; variant < variantsOf(definition); variant++)
       checks.push(...(await new Play(definition, flow, variant, clock).run()))
@@ -67,7 +60,7 @@ class Play {
   readonly #servers: ReturnType<typeof createAuthorizationServers>
   readonly #secret: string | undefined
   readonly #where: string
-  readonly #checks: Check[] = []
+  readonly #checks: ProviderCheck[] = []
 
   constructor(definition: ProviderDefinition, flow: Flow, variant: number, clock: Clock) {
     this.#definition = definition
@@ -97,7 +90,7 @@ class Play {
     })
   }
 
-  async run(): Promise<readonly Check[]> {
+  async run(): Promise<readonly ProviderCheck[]> {
     try {
       await this.#declined()
       const linked = await this.#linked()

@@ -51,9 +51,12 @@ const window: Readonly<Record<keyof typeof windowCalls, Omit<Call, 'parser'>>> =
     full: {
       provider: 'example',
       scope: 'openid',
+      flow: 'password',
       redirect: 'paste',
       client_id: 'me',
       client_secret: 's3',
+      username: 'me@example.com',
+      password: 'two words\t',
       params: Object.assign(Object.create(null), { tenant: 'contoso' }),
       label: 'work',
       account: 'ac_1',
@@ -65,6 +68,7 @@ const window: Readonly<Record<keyof typeof windowCalls, Omit<Call, 'parser'>>> =
   submitRedirect: { full: { id, url: 'http://127.0.0.1/callback/x?code=a\n' }, required: ['id', 'url'] },
   deliverRedirect: { full: { url: 'app.valetkey:/callback/x?code=a&state=b' }, required: ['url'] },
   cancelSignIn: { full: { id }, required: ['id'] },
+  testProvider: { full: { id }, required: ['id'] },
   configure: {
     full: {
       launch_at_login: true,
