@@ -3,10 +3,10 @@
  * and nothing about it (size, aliases, depth, templates, look-alike hosts) gets past this file half checked.
  */
 import { BrokerError } from '../contract/errors.ts'
+import { lint } from './lint.ts'
 import type { ProviderDefinition, Providers } from './provider.ts'
 import schema from './provider.schema.json' with { type: 'json' }
 import { misfit } from './schema.ts'
-import { placesIn } from './template.ts'
 
 /** Put in at build time, so that a program reads no files of its own; absent when Node runs the sources. */
 declare const __PROVIDERS__: Readonly<Record<string, unknown>> | undefined
@@ -54,52 +54,35 @@ export async function parseDefinition(text: string, name: string): Promise<Provi
 async function parseYaml(text: string, name: string): Promise<unknown> {
   if (text.length > LONGEST) throw refusal(name, `it is larger than ${String(LONGEST)} characters.`)
   const { parseDocument } = await import('yaml')
-  const document = parseDocument(text, {
-    uniqueKeys: true,
-    strict: true,
-    version: '1.2',
-    schema: 'core',
-    prettyErrors: true,
-  })
-  const [problem] = [...document.errors, ...document.warnings]
-  if (problem) throw refusal(name, problem.message.split('\n')[0] ?? 'it is not YAML.')
+  let value: unknown
   try {
-    return document.toJS({ maxAliasCount: ALIASES })
-  } catch {
-    throw refusal(name, 'it uses too many aliases.')
+    const options = { uniqueKeys: true, strict: true, version: '1.2', schema: 'core', prettyErrors: true } as const
+    const document = parseDocument(text, options)
+    const [problem] = [...document.errors, ...document.warnings]
+    if (problem) throw refusal(name, problem.message.split('\n')[0] ?? 'it is not YAML.')
+    value = document.toJS({ maxAliasCount: ALIASES })
+  } catch (thrown) {
+    if (thrown instanceof BrokerError) throw thrown
+    // The parser gives up on too many aliases, and its stack on too many levels.
+    throw refusal(name, thrown instanceof RangeError ? tooDeep : 'it uses too many aliases.')
   }
+  if (isDeeper(value, DEEPEST)) throw refusal(name, tooDeep)
+  return value
 }
+
+/** Levels of a definition; the deepest place the schema has is the seventh. */
+const DEEPEST = 16
+const tooDeep = `it is nested deeper than ${String(DEEPEST)} levels.`
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)))
 
 function checkDefinition(value: unknown, name: string): ProviderDefinition {
-  const wrong = misfit(value, schema) ?? inconsistency(value as ProviderDefinition)
+  const wrong = misfit(value, schema) ?? lint(value as ProviderDefinition)
   if (wrong !== undefined) throw refusal(name, wrong)
   return value as ProviderDefinition
-}
-
-/** What the schema cannot say. */
-function inconsistency(definition: ProviderDefinition): string | undefined {
-  const { discovery, server, identity, resource } = definition
-  const needed =
-    discovery.type === 'none' ? (['authorization_endpoint', 'token_endpoint'] as const) : (['issuer'] as const)
-  for (const key of needed)
-    if (server[key] === undefined) return `server.${key} is missing (discovery is ${discovery.type}).`
-  const urls: readonly (readonly [string, string | undefined])[] = [
-    ...(
-      ['issuer', 'authorization_endpoint', 'token_endpoint', 'revocation_endpoint', 'userinfo_endpoint'] as const
-    ).map((key) => [`server.${key}`, server[key]] as const),
-    ['identity.url', identity?.url],
-    ...resource.base_urls.map((url, index) => [`resource.base_urls[${String(index)}]`, url] as const),
-  ]
-  for (const [path, url] of urls) {
-    if (url === undefined) continue
-    if (url.replaceAll(/\$\{[a-z][a-z0-9_]*\}/gu, '').includes('$'))
-      return `${path} has a placeholder that is not of the form \${name}.`
-    for (const place of placesIn(url))
-      if (!Object.hasOwn(definition.variables ?? {}, place))
-        return `${path} uses \${${place}}, which is not among the variables.`
-    if (url.startsWith('http:')) return `${path} is plain http.`
-  }
-  return undefined
 }
 
 function refusal(name: string, sentence: string): BrokerError {

@@ -62,6 +62,21 @@ const limit =
       ? `${at} must have ${wants} ${String(rule)} characters or members.`
       : undefined
 
+function isOfKind(value: unknown, kind: string): boolean {
+  switch (kind) {
+    case 'object':
+      return isObject(value)
+    case 'array':
+      return Array.isArray(value)
+    case 'null':
+      return value === null
+    case 'integer':
+      return Number.isSafeInteger(value)
+    default:
+      return typeof value === kind
+  }
+}
+
 const keywords: Readonly<Record<string, Keyword>> = {
   $ref(value, rule, { root, path }) {
     const target = String(rule)
@@ -72,8 +87,9 @@ const keywords: Readonly<Record<string, Keyword>> = {
     return misfit(value, target, root, path)
   },
   type(value, rule, { at }) {
-    const fits = rule === 'object' ? isObject(value) : rule === 'array' ? Array.isArray(value) : typeof value === rule
-    return fits ? undefined : `${at} must be ${rule === 'object' || rule === 'array' ? 'an' : 'a'} ${String(rule)}.`
+    const kinds = [rule].flat().map(String)
+    if (kinds.some((kind) => isOfKind(value, kind))) return undefined
+    return `${at} must be ${/^[aio]/u.test(kinds[0] ?? '') ? 'an' : 'a'} ${kinds.join(' or ')}.`
   },
   const: (value, rule, { at }) => (value === rule ? undefined : `${at} must be ${JSON.stringify(rule)}.`),
   enum: (value, rule, { at }) =>
@@ -125,6 +141,10 @@ const keywords: Readonly<Record<string, Keyword>> = {
   minItems: limit(Array.isArray, count, (size, rule) => size >= rule, 'at least'),
   maxItems: limit(Array.isArray, count, (size, rule) => size <= rule, 'at most'),
   maxProperties: limit(isObject, count, (size, rule) => size <= rule, 'at most'),
+  minimum: (value, rule, { at }) =>
+    typeof value === 'number' && value < Number(rule) ? `${at} must be at least ${String(rule)}.` : undefined,
+  maximum: (value, rule, { at }) =>
+    typeof value === 'number' && value > Number(rule) ? `${at} must be at most ${String(rule)}.` : undefined,
   maxLength: limit(
     (value) => typeof value === 'string',
     (value) => String(value).length,

@@ -46,11 +46,16 @@ function checked(name: string, variable: Variable, value: string): string {
   if (variable.enum && !variable.enum.includes(value)) return refuse(`one of ${variable.enum.join(', ')}`)
   switch (variable.format) {
     case 'hostname':
-      return isHostname(value) ? value.toLowerCase() : refuse('a host name and nothing else')
+      if (!isHostname(value)) return refuse('a host name and nothing else')
+      if (variable.under !== undefined && !isUnder(value.toLowerCase(), variable.under))
+        return refuse(`${variable.under} or a name under it`)
+      return value.toLowerCase()
     case 'slug':
       return /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/u.test(value) && !value.includes('..')
         ? value
         : refuse('letters, digits, dots and dashes')
+    case 'text':
+      return /^[\x20-\x7e]{1,2048}$/u.test(value) ? value : refuse('plain printable text')
     case 'uri':
       return isPlainUrl(value) ? value : refuse('an http(s) URL without user, query or fragment')
   }
@@ -66,6 +71,9 @@ function isHostname(value: string): boolean {
     host.split('.').every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/iu.test(label))
   )
 }
+
+/** The host itself, or one that ends in it after a dot. A host with a port is neither. */
+const isUnder = (host: string, domain: string): boolean => host === domain || host.endsWith(`.${domain}`)
 
 /** The parser drops or rewrites what it does not like (tabs, backslashes, dots), so the text itself is checked first. */
 function isPlainUrl(value: string): boolean {

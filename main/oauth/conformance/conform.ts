@@ -32,7 +32,7 @@ function variantsOf({
   token_error: error,
   authorization_response: names,
 }: ProviderDefinition): number {
-  const lists = [...Object.values(response ?? {}), ...Object.values(error ?? {}), ...Object.values(names ?? {})]
+  const lists: readonly unknown[] = [response, error, names].flatMap((part) => Object.values<unknown>(part ?? {}))
   const longest = Math.max(1, ...lists.map((list) => (Array.isArray(list) ? list.length : 1)))
   return Math.min(VARIANTS, response?.expires_at && response.expires_in ? Math.max(2, longest) : longest)
 }
@@ -142,7 +142,7 @@ class Play {
     const operation = this.#definition.grants?.[this.#flow === 'password' ? 'password' : 'authorization_code']
     const response = operation?.response ?? this.#definition.token_response
     const { access } = material
-    const lives = access?.expires_at == null ? null : access.expires_at - access.obtained_at
+    const lives = access && access.expires_at !== null ? access.expires_at - access.obtained_at : null
     const expected = response?.default_expires_in ?? this.#emulator.lifetime
     this.#check('knows when the token ends', lives !== null && Math.abs(lives - expected) <= 5, `${String(lives)} s`)
   }
