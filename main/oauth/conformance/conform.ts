@@ -32,7 +32,7 @@ function variantsOf({
   token_error: error,
   authorization_response: names,
 }: ProviderDefinition): number {
-  const lists: readonly unknown[] = [response, error, names].flatMap((part) => Object.values<unknown>(part ?? {}))
+  const lists: readonly unknown[] = [response, error, names].flatMap((part) => Object.values(part ?? {}) as unknown[])
   const longest = Math.max(1, ...lists.map((list) => (Array.isArray(list) ? list.length : 1)))
   return Math.min(VARIANTS, response?.expires_at && response.expires_in ? Math.max(2, longest) : longest)
 }

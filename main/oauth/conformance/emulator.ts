@@ -129,22 +129,22 @@ export function emulate({ definition, values, client, person, variant, now }: Em
   }
 
   const clientProblem = (request: HttpRequest, params: Params): string | undefined => {
-    const method = secret === undefined ? 'none' : definition.client.token_endpoint_auth_method
+    const demanded = secret === undefined ? 'none' : definition.client.token_endpoint_auth_method
     const header = headerOf(request, 'authorization')
+    // Where the definition leaves it open, either place is right.
+    const method =
+      demanded === 'none' && secret !== undefined && header !== undefined ? 'client_secret_basic' : demanded
     if (method === 'client_secret_basic') {
       const [id, given] = Buffer.from(header?.replace(/^Basic /u, '') ?? '', 'base64')
         .toString()
         .split(':')
-      const read = (text: string | undefined): string =>
-        definition.client.client_secret_basic_encoding === 'raw'
-          ? (text ?? '')
-          : decodeURIComponent((text ?? '').replaceAll('+', ' '))
+      const raw = definition.client.client_secret_basic_encoding === 'raw'
+      const read = (text = ''): string => (raw ? text : decodeURIComponent(text.replaceAll('+', ' ')))
       return read(id) === client.client_id && read(given) === secret ? undefined : 'invalid_client'
     }
     if (header !== undefined && method !== 'none') complaints.push('the client authenticated in the header as well')
     if (params.get('client_id') !== client.client_id) return 'invalid_client'
-    // With `none` in the definition and a client that has a secret, either place is right.
-    if (method === 'none') return undefined
+    if (method === 'none' && secret === undefined) return undefined
     return params.get('client_secret') === secret ? undefined : 'invalid_client'
   }
 
