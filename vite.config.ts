@@ -72,6 +72,7 @@ export default defineConfig({
     cli: program('main/cli/index.ts', 'cli', 'node20'),
     daemon: program('main/daemon/index.ts', 'daemon', 'node24'),
     desktop: program('main/desktop/index.ts', 'desktop', 'node24'),
+    nativeHost: program('main/native-host/index.ts', 'native-host', 'node24'),
     // A sandboxed preload script is one CommonJS file that may require nothing but Electron.
     preload: program('preload/index.ts', 'preload', 'node24'),
   },

@@ -26,6 +26,9 @@ const inner = [contract, 'main/broker', 'main/oauth', 'main/providers', 'main/va
 /** What the daemon has that is no daemon's in particular: the desktop host is the same broker with windows. */
 const shared = ['clock', 'command-line', 'console-assets', 'log', 'preferences'].map((name) => `main/daemon/${name}.ts`)
 
+/** How a broker is found, proved and asked: the native-messaging host is a caller like the command line. */
+const callers = ['broker-call', 'place', 'trust'].map((name) => `main/cli/${name}.ts`)
+
 /** Dependencies point one way: contract <- broker <- what serves it <- the hosts. Files of one folder see each other. */
 const table: Table = {
   'main/contract': { ours: [], packages: [], node: [] },
@@ -46,7 +49,7 @@ const table: Table = {
   },
   'main/daemon': { ours: inner, packages: ['conf'], node: 'any' },
   'main/cli': { ours: [contract], packages: ['commander'], node: 'any' },
-  'main/native-host': { ours: [contract], packages: [], node: 'any' },
+  'main/native-host': { ours: [contract, ...callers], packages: [], node: 'any' },
   preload: { ours: [contract], packages: ['electron'], node: [] },
   renderer: { ours: [contract], packages: ['react', 'react-dom'], node: [] },
   'clients/js': { ours: [], types: [contract], packages: [], node: 'any' },

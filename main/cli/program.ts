@@ -19,6 +19,12 @@ import {
 } from './commands/consent.ts'
 import { examine } from './commands/doctor.ts'
 import { deliverCallback, linkAccount, type LinkOptions } from './commands/link.ts'
+import {
+  installNativeHost,
+  showNativeHost,
+  uninstallNativeHost,
+  type NativeHostOptions,
+} from './commands/native-host.ts'
 import { testProvider } from './commands/provider-test.ts'
 import { openSession, type Session } from './commands/session.ts'
 import { showConsoleLink, showStatus } from './commands/status.ts'
@@ -93,6 +99,7 @@ function build(session: Session, exit: (code: number) => void): Command {
   addBroker(command, session, exit)
   addAccounts(command, session)
   addConsent(command, session)
+  addNativeHost(command, session)
   return program
 }
 
@@ -208,4 +215,30 @@ function count(text: string): number {
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value]
+}
+
+function addNativeHost(command: Add, session: Session): void {
+  const host = command('native-host', 'let browser extensions ask, through the browser’s own channel').action(() => {
+    showNativeHost(session, {})
+  })
+  const verb = (
+    name: string,
+    description: string,
+    run: (session: Session, options: NativeHostOptions) => void,
+  ): Command =>
+    host
+      .command(name)
+      .description(description)
+      .option('--browser <NAME>', 'this one alone; may be given again', collect)
+      .option('--json', 'print JSON')
+      .action((options: NativeHostOptions) => {
+        run(session, options)
+      })
+  verb('install', 'tell the browsers of this person', installNativeHost).option(
+    '--extension-id <ID>',
+    'an extension that may use it; may be given again',
+    collect,
+  )
+  verb('uninstall', 'take it back', uninstallNativeHost)
+  verb('status', 'where it is installed, and for whom', showNativeHost)
 }

@@ -13,6 +13,9 @@ export interface HomePaths {
   readonly preferences: string
   /** The command line's own client token, 0600. */
   readonly cliToken: string
+  /** Which browser extensions may use the native-messaging host, 0600; and the folder of what browsers start. */
+  readonly nativeHost: string
+  readonly nativeHostFolder: string
   /** The broker's Ed25519 identity, PKCS #8 PEM, 0600. */
   readonly identity: string
   readonly run: string
@@ -44,6 +47,8 @@ export function homePaths(env: Environment, platform: string): HomePaths {
     backups: at('backups'),
     preferences: at('preferences.json'),
     cliToken: at('cli.token'),
+    nativeHost: at('native-host.json'),
+    nativeHostFolder: at('native-host'),
     identity: at('identity.pem'),
     run: at('run'),
     ownerLock: at('run', 'owner.lock'),

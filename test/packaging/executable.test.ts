@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeCliExecutable } from '../../main/desktop/package/cli-executable.ts'
 import { startKeyring } from '../readme/keyring.ts'
 import { collect, until, type CommandResult } from '../setup/daemon.ts'
+import { startHost } from '../setup/native-host.ts'
 import { ourVersion, root, runProgram } from './build.ts'
 
 let folder: string
@@ -114,6 +115,24 @@ describe('without a Node on the machine', () => {
     } finally {
       await keyring.stop()
     }
+  })
+
+  it('is the native-messaging host, which browsers start with an extension’s name', async () => {
+    await startDaemon(['--insecure-key-file'])
+    const extension = 'abcdefghijklmnopabcdefghijklmnop'
+    const installed = await valetkey(['native-host', 'install', '--extension-id', extension, '--json'])
+    expect(installed, installed.stderr).toMatchObject({ code: 0 })
+    const { browsers } = JSON.parse(installed.stdout) as { readonly browsers: readonly { readonly manifest: string }[] }
+    const manifest: unknown = JSON.parse(readFileSync(browsers[0]?.manifest ?? '', 'utf8'))
+    expect(manifest).toMatchObject({ path: executable, allowed_origins: [`chrome-extension://${extension}/`] })
+    const host = startHost(home, [`chrome-extension://${extension}/`], [executable], { PATH: empty })
+    host.send({ id: 'a', call: 'accounts', client_token: 'vkc_nobody' })
+    expect(await host.answer('a')).toMatchObject({ error: { error: 'invalid_client' } })
+    host.close()
+    expect(await host.ended).toBe(0)
+    const stranger = startHost(home, ['chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba/'], [executable])
+    expect(await stranger.ended).toBe(1)
+    expect(stranger.output()).toHaveLength(0)
   })
 
   it('takes an address as the system hands it over: program, file, command', async () => {

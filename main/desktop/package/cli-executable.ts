@@ -12,7 +12,7 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
 export interface ExecutableOptions {
-  /** The built command line and daemon. */
+  /** The built command line, daemon and native-messaging host. */
   readonly dist: string
   /** The executable that becomes ours: an official Node, 24 or newer, of the platform it is for. */
   readonly node: string
@@ -51,8 +51,8 @@ async function makeBlob(dist: string, node: string, work: string): Promise<strin
     writeFileSync(join(work, name), text)
     return join(work, name)
   }
-  const programs = globSync('{cli,daemon}{,-*}.cjs', { cwd: dist })
-  for (const name of ['cli.cjs', 'daemon.cjs'])
+  const programs = globSync('{cli,daemon,native-host}{,-*}.cjs', { cwd: dist })
+  for (const name of ['cli.cjs', 'daemon.cjs', 'native-host.cjs'])
     if (!programs.includes(name)) throw new Error(`${join(dist, name)} is missing: run “npm run build”.`)
   const main = readFileSync(resolve(import.meta.dirname, 'executable-main.ts'), 'utf8')
   const output = join(work, 'blob')

@@ -1,5 +1,6 @@
 /**
- * What the single executable `valetkey` runs first: the command line built into it, with the daemon. The rule: this is a
+ * What the single executable `valetkey` runs first: what is built into it, the command line, the daemon or, when a browser
+ * starts it for an extension, the native-messaging host. The rule: this is a
  * Node that does for nobody what Electron's fuse RunAsNode forbids the app: it evaluates only what was built in, and loads
  * from disk only the keyring library installed beside it. The file is used as it stands, without its types, as a script:
  * nothing is imported or exported here.
@@ -67,6 +68,9 @@ if (process.argv[2] === path.join(folder, 'cli.cjs')) process.argv.splice(1, 1)
 const words = process.argv.slice(2)
 const isDaemon = words[0] === 'daemon' && !words.includes('--help') && !words.includes('-h')
 
+/** A browser names the extension first (Chrome and its kin) or its manifest of us (Firefox); no command is called so. */
+const isNativeHost = /^chrome-extension:\/\/|[/\\]app\.valetkey\.json$/u.test(words[0] ?? '')
+
 if (isKeyringCall(words)) runKeyringCall()
 // The command line would look for the daemon as a file beside it.
-else load(isDaemon ? 'daemon.cjs' : 'cli.cjs')
+else load(isDaemon ? 'daemon.cjs' : isNativeHost ? 'native-host.cjs' : 'cli.cjs')

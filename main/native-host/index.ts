@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+/**
+ * The native-messaging host: what a browser starts for an extension, between its pipe and the broker's socket. The rule: on
+ * standard output nothing but frames; without an allowed caller nothing at all; and it ends when the browser lets go.
+ */
+import { BrokerError } from '../contract/errors.ts'
+import { homePaths } from '../contract/home.ts'
+import { callerOf, isAllowed } from './caller.ts'
+import { FrameReader, frameOf } from './frames.ts'
+import { relay, type Send } from './relay.ts'
+
+const { argv, env, platform, stderr, stdin, stdout } = process
+
+const send: Send = (answer) => {
+  const frame = frameOf(answer)
+  if (frame) stdout.write(frame)
+  else {
+    const tooLong = new BrokerError('server_error', 'The answer is longer than a browser takes from a native host.')
+    stdout.write(frameOf({ id: answer['id'], error: tooLong.toBody() }) ?? '')
+  }
+}
+
+function serve(): void {
+  const reader = new FrameReader()
+  stdin.on('data', (bytes: Buffer) => {
+    for (const incoming of reader.feed(bytes))
+      if (incoming.kind === 'message') void relay(incoming.value, env, send)
+      else {
+        send({ error: new BrokerError('invalid_request', `Nothing more can be read: ${incoming.why}.`).toBody() })
+        stdout.end(() => process.exit(1))
+      }
+  })
+  // The browser has closed the port or is gone; whoever still waits, waits for nobody.
+  stdin.on('end', () => process.exit(0))
+  stdin.on('error', () => process.exit(1))
+  stdout.on('error', () => process.exit(1))
+}
+
+function isWelcome(): boolean {
+  try {
+    const extension = callerOf(argv.slice(2))
+    return extension !== undefined && isAllowed(extension, homePaths(env, platform).nativeHost)
+  } catch (thrown) {
+    // A browser keeps what a host says here in its own log.
+    stderr.write(`${thrown instanceof Error ? thrown.message : 'the list of extensions cannot be read'}\n`)
+    return false
+  }
+}
+
+if (isWelcome()) serve()
+else process.exit(1)
