@@ -27,7 +27,7 @@ import { identify, type Claims, type IdentityEndpoint } from './identity.ts'
 import { chooseRung, ladder } from './redirects.ts'
 import { refresh } from './refresh.ts'
 import { revoke } from './revoke.ts'
-import { freezeRules, rulesOf, type GrantType } from './rules.ts'
+import { filledMap, freezeRules, rulesOf, type GrantType } from './rules.ts'
 import { startSignIn, type SignInStart } from './sign-in.ts'
 import { createTokenFetch, type TokenFetch } from './token-fetch.ts'
 import { startClientCredentials, startDevice, startPassword } from './unattended.ts'
@@ -70,7 +70,7 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     const values = valuesOf(definition, plan.params)
     const flow = chooseFlow(definition, plan.flow)
     const client_id = clientIdOf(definition, flow, plan)
-    const way = flow === 'browser' ? await wayBack(definition, plan) : undefined
+    const way = flow === 'browser' ? await wayBack(definition, values, plan) : undefined
     const oc = await loadOpenidClient()
     const { metadata, issuer, insecure_loopback } = await discover(oc, standardFetch, resolve, definition, values)
     requireEndpoint(definition, flow, metadata)
@@ -118,11 +118,16 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
 
   const wayBack = async (
     definition: ProviderDefinition,
+    values: Values,
     plan: SignInPlan,
   ): Promise<Pick<SignInStart, 'redirect' | 'rungs' | 'definition'>> => {
-    const { redirect = { methods: [] } } = definition
+    const { redirect = { methods: [] }, authorization_request: request } = definition
     const rungs = ladder(redirect.methods, (await options.schemeIsOurs?.()) ?? false)
-    return { ...chooseRung(rungs, plan.redirect, definition.display_name), definition: { ...definition, redirect } }
+    const params = filledMap(request?.params ?? {}, values)
+    return {
+      ...chooseRung(rungs, plan.redirect, definition.display_name),
+      definition: { ...definition, redirect, authorization_request: { ...request, params } },
+    }
   }
 
   /** Where secrets go beside the endpoints that discovery has checked. */

@@ -76,7 +76,7 @@ function filled(operation: Operation, values: Values, place: typeof fill): Opera
 }
 
 /** An entry whose optional variable was not given is left out. */
-function filledMap(map: Readonly<Record<string, string>>, values: Values): Readonly<Record<string, string>> {
+export function filledMap(map: Readonly<Record<string, string>>, values: Values): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(map).flatMap(([name, template]) => {
       const value = fill(template, values)

@@ -79,7 +79,7 @@ export interface ProviderDefinition {
     readonly descriptions?: Readonly<Record<string, string>>
   }
   readonly authorization_request?: {
-    /** Further parameters of the authorization request; none of those the protocol itself sets. */
+    /** Further parameters of the authorization request; none of those the protocol itself sets. May use the variables; one whose optional variable is not given is left out. */
     readonly params?: Readonly<Record<string, string>>
     /** Standard name to the provider's. */
     readonly rename?: Readonly<Record<string, string>>

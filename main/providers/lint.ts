@@ -16,6 +16,11 @@ function* complaints(definition: ProviderDefinition): Generator<string> {
   yield* variables(definition)
   for (const [path, url] of urlsOf(definition)) yield* urlProblems(definition, path, url)
   for (const [path, text] of templatesOf(definition)) yield* templateProblems(definition, path, text)
+  for (const [name, text] of Object.entries(definition.authorization_request?.params ?? {})) {
+    const path = `authorization_request.params.${name}`
+    yield* placeProblems(definition, path, text, [])
+    if (placesIn(text).some((place) => definition.variables?.[place]?.secret)) yield `${path} puts a secret into a URL.`
+  }
   for (const [grant, operation] of Object.entries(definition.grants ?? {})) yield* operationProblems(grant, operation)
   yield* lifecycle(definition)
 }
