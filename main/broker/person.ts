@@ -71,6 +71,8 @@ const onlyInTheWindow = {
   configure: refused,
   setPaused: refused,
   unlock: refused,
+  addProvider: refused,
+  removeProvider: refused,
 } satisfies Partial<WindowApi>
 
 function viewClient({ token_hash: _hash, public_key: _key, ...client }: ClientRecord): Snapshot['clients'][number] {
@@ -78,7 +80,7 @@ function viewClient({ token_hash: _hash, public_key: _key, ...client }: ClientRe
 }
 
 function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => Promise<Snapshot>): WindowApi {
-  const { vault, activity, person, preferences, servers } = desk.ports
+  const { vault, activity, definitions, person, preferences, servers } = desk.ports
   return {
     snapshot,
 
@@ -133,6 +135,18 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
 
     submitRedirect: ({ id, url }) => desk.signIns.submit(id, url),
     deliverRedirect: async ({ url }) => ({ taken: await servers.deliver(url) }),
+    describeProvider: (wanted) =>
+      definitions.describe(wanted.text === undefined ? { id: wanted.id } : { text: wanted.text }),
+    async addProvider({ text }) {
+      const summary = await definitions.add(text)
+      desk.changed()
+      return summary
+    },
+    async removeProvider({ id }) {
+      const summary = await definitions.remove(id)
+      desk.changed()
+      return summary
+    },
     testProvider: async ({ id }) => ({ checks: await servers.tryOut(id) }),
     cancelSignIn: ({ id }) => desk.signIns.cancel(id),
 

@@ -12,6 +12,7 @@ import type {
   Grant,
   Preferences,
   ProviderCheck,
+  ProviderDescription,
   ProviderSummary,
   Redirect,
   VaultState,
@@ -287,6 +288,18 @@ export interface AuthorizationServers {
   revoke(material: GrantMaterial): Promise<RevokeOutcome>
 }
 
+/** The person's own provider definitions, beside those that came with Valetkey. */
+export interface Definitions {
+  /** Of a known provider or of a text that is not trusted yet. Throws `not_found`, `invalid_request` with the path of what is wrong. */
+  describe(
+    wanted: { readonly id: string; readonly text?: never } | { readonly text: string },
+  ): Promise<ProviderDescription>
+  /** Keeps a definition. Throws `invalid_request` for one that cannot be used or has a built-in one's id. */
+  add(text: string): Promise<ProviderSummary>
+  /** Accounts that are linked stay as they are. Throws `not_found`, `invalid_request` for a built-in one. */
+  remove(id: string): Promise<ProviderSummary>
+}
+
 /** The person, as the host can reach them. */
 export interface Person {
   /** Opens the system browser; `false` when there is none to open. */
@@ -322,6 +335,7 @@ export interface Ports {
   readonly log: Log
   readonly vault: Vault
   readonly servers: AuthorizationServers
+  readonly definitions: Definitions
   readonly person: Person
   readonly activity: ActivityLog
   readonly preferences: PreferenceStore

@@ -5,7 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { BrokerError } from '../contract/errors.ts'
 import type { ClientKind } from '../contract/model.ts'
-import { invalidateToken, listAccounts, listProviders, showProvider, unlinkAccount } from './commands/accounts.ts'
+import { invalidateToken, listAccounts, unlinkAccount } from './commands/accounts.ts'
 import { showActivity } from './commands/activity.ts'
 import {
   approve,
@@ -25,7 +25,14 @@ import {
   uninstallNativeHost,
   type NativeHostOptions,
 } from './commands/native-host.ts'
-import { testProvider } from './commands/provider-test.ts'
+import {
+  addProvider,
+  listProviders,
+  removeProvider,
+  showProvider,
+  testProvider,
+  validateProvider,
+} from './commands/providers.ts'
 import { openSession, type Session } from './commands/session.ts'
 import { showConsoleLink, showStatus } from './commands/status.ts'
 import { lockVault, unlockVault } from './commands/vault.ts'
@@ -174,7 +181,7 @@ function addAccounts(command: Add, session: Session): void {
     .action(() => listProviders(session))
   providers
     .command('show <ID>')
-    .description('one of them, with the --param it wants')
+    .description('one of them: the --param it wants, and where things go')
     .option('--json', 'print JSON')
     .action((id: string) => showProvider(session, id))
   providers
@@ -182,6 +189,22 @@ function addAccounts(command: Add, session: Session): void {
     .description('play its definition through against the provider it describes; nothing is sent anywhere')
     .option('--json', 'print JSON')
     .action((id: string) => testProvider(session, id))
+  providers
+    .command('validate <FILE>')
+    .description('whether a definition can be used, and where things would go')
+    .option('--json', 'print JSON')
+    .action((file: string) => validateProvider(session, file))
+  providers
+    .command('add <FILE>')
+    .description('keep a definition of your own')
+    .option('--yes', 'without asking')
+    .option('--json', 'print JSON')
+    .action((file: string, options: { readonly yes?: boolean }) => addProvider(session, file, options))
+  providers
+    .command('remove <ID>')
+    .description('forget a definition of your own; accounts that are linked stay as they are')
+    .option('--json', 'print JSON')
+    .action((id: string) => removeProvider(session, id))
 }
 
 function addConsent(command: Add, session: Session): void {

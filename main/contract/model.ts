@@ -156,12 +156,28 @@ export interface ProviderSummary {
   readonly variables: readonly {
     readonly name: string
     readonly title: string
+    readonly description?: string
     readonly example?: string
     readonly default?: string
     readonly required: boolean
     readonly secret: boolean
   }[]
   readonly scopes: readonly string[]
+  /** Scopes in plain words, those that have them. */
+  readonly scope_descriptions?: Readonly<Record<string, string>>
+  /** What the provider calls a client's id and secret, and where they are found. */
+  readonly client_fields?: Readonly<
+    Partial<Record<'client_id' | 'client_secret', { readonly label?: string; readonly help?: string }>>
+  >
+}
+
+/** A provider's definition before it is trusted: where secrets and tokens would go, and what is unusual about that. */
+export interface ProviderDescription extends ProviderSummary {
+  /** YAML. */
+  readonly text: string
+  readonly built_in: boolean
+  readonly endpoints: readonly { readonly name: string; readonly url: string }[]
+  readonly warnings: readonly string[]
 }
 
 /** One thing a provider definition was tried on, and what it came to. */

@@ -14,6 +14,7 @@ import type {
   Grant,
   Preferences,
   ProviderCheck,
+  ProviderDescription,
   ProviderSummary,
   Redirect,
   Right,
@@ -94,6 +95,13 @@ export interface WindowApi {
    * a sign-in that waits for it, and otherwise dropped without effect.
    */
   deliverRedirect(request: { readonly url: string }): Promise<{ readonly taken: boolean }>
+  /** A provider's definition, or a text that is not trusted yet: where secrets and tokens would go. */
+  describeProvider(
+    request: { readonly id: string; readonly text?: never } | { readonly id?: never; readonly text: string },
+  ): Promise<ProviderDescription>
+  addProvider(request: { readonly text: string }): Promise<ProviderSummary>
+  /** Accounts that are linked stay as they are. */
+  removeProvider(request: { readonly id: string }): Promise<ProviderSummary>
   /** Plays a provider's definition through against the provider it describes; nothing is sent anywhere. */
   testProvider(request: { readonly id: string }): Promise<{ readonly checks: readonly ProviderCheck[] }>
   cancelSignIn(request: { readonly id: string }): Promise<SignIn>
@@ -137,6 +145,10 @@ export interface Finding {
 }
 
 const id = text(64)
+const byId = object({ id: text(64) })
+const byText = object({ text: anyText(65_536) })
+const idOrText: Calls<WindowApi>['describeProvider'] = (value, path) =>
+  typeof value === 'object' && value !== null && 'text' in value ? byText(value, path) : byId(value, path)
 const account = text(256)
 const duration = oneOf('once', '1h', '8h', 'always')
 
@@ -159,6 +171,9 @@ export const windowCalls: Calls<WindowApi> = {
   awaitSignIn: object({ id, timeout: integer(0, 600) }),
   submitRedirect: object({ id, url: anyText(16_384) }),
   deliverRedirect: object({ url: anyText(16_384) }),
+  describeProvider: idOrText,
+  addProvider: object({ text: anyText(65_536) }),
+  removeProvider: object({ id: text(64) }),
   testProvider: object({ id: text(64) }),
   cancelSignIn: object({ id }),
   unlink: object({ account, keep_remote: optional(boolean) }),

@@ -11,7 +11,7 @@ import { describeFault } from '../endpoint/fault.ts'
 import { loadIdentity } from '../endpoint/identity.ts'
 import { startEndpoint } from '../endpoint/server.ts'
 import { createAuthorizationServers } from '../oauth/authorization-servers.ts'
-import { builtInProviders } from '../providers/loader.ts'
+import { openLibrary } from '../providers/library.ts'
 import { openActivity } from '../vault/activity.ts'
 import { prepareHome } from '../vault/home.ts'
 import { takeOwnership, type Ownership } from '../vault/owner-lock.ts'
@@ -94,6 +94,7 @@ async function openPorts(
   wanted: DaemonArguments,
 ): Promise<Ports & { readonly activity: ReturnType<typeof openActivity> }> {
   const [clock, randomness] = [systemClock, systemRandomness]
+  const definitions = openLibrary(paths.providers, log)
   return {
     clock,
     randomness,
@@ -106,9 +107,10 @@ async function openPorts(
       log,
       boot: bootName(platform),
     }),
+    definitions,
     activity: openActivity({ path: paths.activity, clock, log }),
     servers: createAuthorizationServers({
-      providers: builtInProviders(),
+      providers: definitions,
       log,
       clock,
       version: __VERSION__,

@@ -7,7 +7,7 @@ import type { Log, Person, Ports } from '../broker/ports.ts'
 import type { HomePaths } from '../contract/home.ts'
 import { systemClock as clock, systemRandomness as randomness } from '../daemon/clock.ts'
 import { createAuthorizationServers } from '../oauth/authorization-servers.ts'
-import { builtInProviders } from '../providers/loader.ts'
+import { openLibrary } from '../providers/library.ts'
 import { openActivity } from '../vault/activity.ts'
 import { bootName } from '../vault/boot.ts'
 import { openVault } from '../vault/vault.ts'
@@ -34,14 +34,16 @@ export async function openPorts(
   // Only a sign-in waits for it: on Linux it takes a handful of processes.
   const registered = registerScheme(scheme)
   const slots = await createSlots(safeStorageSlot(safeStorage, platform, clock), paths, clock, nodeExecutable())
+  const definitions = openLibrary(paths.providers, log)
   return {
     clock,
     randomness,
     log,
     vault: await openVault({ paths, slots, clock, randomness, log, boot: bootName(platform) }),
+    definitions,
     activity: openActivity({ path: paths.activity, clock, log }),
     servers: createAuthorizationServers({
-      providers: builtInProviders(),
+      providers: definitions,
       log,
       clock,
       version,

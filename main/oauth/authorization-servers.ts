@@ -4,7 +4,7 @@
  */
 import type { ServerMetadata } from 'openid-client'
 import { BrokerError } from '../contract/errors.ts'
-import type { Flow, ProviderSummary } from '../contract/model.ts'
+import type { Flow } from '../contract/model.ts'
 import type {
   AccessToken,
   AuthorizationServers,
@@ -18,6 +18,7 @@ import type {
 } from '../broker/ports.ts'
 import type { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition, Providers } from '../providers/provider.ts'
+import { summaryOf } from '../providers/summary.ts'
 import { valuesOf, type Values } from '../providers/template.ts'
 import { clientAuthentication, loadOpenidClient, prepare, type AuthMethod } from './configuration.ts'
 import { discover, place } from './discovery.ts'
@@ -189,28 +190,6 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
         () => ({ kind: 'failed', detail: 'A part of Valetkey could not be loaded; install it again.' }),
       ),
   }
-}
-
-function summaryOf(definition: ProviderDefinition): ProviderSummary {
-  const { id, display_name: name, service_documentation: documentation } = definition
-  const variables = Object.entries(definition.variables ?? {}).map(
-    ([key, { title, example, default: standard, optional }]) => ({
-      name: key,
-      title,
-      ...(example !== undefined && { example }),
-      ...(standard !== undefined && { default: standard }),
-      required: optional !== true && standard === undefined,
-      secret: false,
-    }),
-  )
-  const scopes = [
-    ...new Set([
-      ...(definition.scope?.required ?? []),
-      ...(definition.scope?.default ?? []),
-      ...(definition.server.scopes_supported ?? []),
-    ]),
-  ]
-  return { id, name, ...(documentation !== undefined && { documentation }), variables, scopes }
 }
 
 const flows = {

@@ -33,6 +33,7 @@ import {
   type Redirect,
 } from '../../main/contract/model.ts'
 import type { KeySlotKind, Snapshot } from '../../main/contract/window-api.ts'
+import { openLibrary } from '../../main/providers/library.ts'
 import { systemClock, systemRandomness } from '../../main/daemon/clock.ts'
 import { loadAssets } from '../../main/daemon/console-assets.ts'
 import { type Console, startConsole } from '../../main/daemon/console.ts'
@@ -238,6 +239,7 @@ export async function startStandIn(options: { readonly port?: number } = {}): Pr
     randomness: systemRandomness,
     vault,
     servers,
+    definitions: openLibrary('/nowhere', () => undefined),
     activity,
     log: () => undefined,
     faults: () => undefined,

@@ -27,6 +27,7 @@ import {
 import { BrokerError } from '../../main/contract/errors.ts'
 import { defaultPreferences, type ActivityEntry, type Grant, type VaultState } from '../../main/contract/model.ts'
 import { Secret } from '../../main/broker/secret.ts'
+import { openLibrary } from '../../main/providers/library.ts'
 
 /** Lets every promise that can settle, settle. */
 export async function settled(): Promise<void> {
@@ -314,6 +315,7 @@ export function createRig(): Rig {
       clock,
       vault,
       servers,
+      definitions: openLibrary('/nowhere', () => undefined),
       activity,
       preferences: {
         read: () => Promise.resolve(preferences),

@@ -1,9 +1,8 @@
 /**
- * `accounts`, `unlink`, `invalidate`, `providers`. The rule: what the command line's own client may see comes through
+ * `accounts`, `unlink`, `invalidate`. The rule: what the command line's own client may see comes through
  * the door that asks; everything else is the person's and comes through the door that decides.
  */
-import { BrokerError } from '../../contract/errors.ts'
-import type { Account, ProviderSummary } from '../../contract/model.ts'
+import type { Account } from '../../contract/model.ts'
 import { callBroker } from '../broker-call.ts'
 import { neutralise, print, printJson, say } from '../output.ts'
 import { formatTime, printTable } from '../table.ts'
@@ -74,48 +73,4 @@ export async function invalidateToken(session: Session, account: string, token_i
   const answer = await callBroker(session.env, 'invalidate', { account, token_id }, { wait: 90 })
   if (session.json) printJson(answer)
   else print(neutralise(answer.access_token))
-}
-
-/** All providers that can be linked. */
-export async function listProviders(session: Session): Promise<void> {
-  const { providers } = await session.decide('snapshot')
-  if (session.json) printJson({ providers })
-  else
-    printTable(
-      ['id', 'name', 'needs'],
-      providers.map(({ id, name, variables }) => [
-        id,
-        name,
-        variables
-          .filter(({ required }) => required)
-          .map((variable) => variable.name)
-          .join(' '),
-      ]),
-      'no providers',
-    )
-}
-
-/** One provider, with what it wants to be told. */
-export async function showProvider(session: Session, id: string): Promise<void> {
-  const { providers } = await session.decide('snapshot')
-  const provider = providers.find((one) => one.id === id)
-  if (!provider)
-    throw new BrokerError('not_found', `There is no provider “${id}”.`, { resolve: { command: 'valetkey providers' } })
-  if (session.json) printJson(provider)
-  else describeProvider(provider)
-}
-
-function describeProvider({ id, name, documentation, scopes, variables }: ProviderSummary): void {
-  print(`${neutralise(name)} (${neutralise(id)})`)
-  if (documentation !== undefined) print(`documentation  ${neutralise(documentation)}`)
-  print(`scopes         ${neutralise(scopes.join(' ')) || '-'}`)
-  if (variables.length === 0) return
-  const rows = variables.map((variable) => [
-    variable.name,
-    variable.required ? 'yes' : 'no',
-    variable.default ?? '',
-    variable.example ?? '',
-    variable.title,
-  ])
-  printTable(['--param', 'required', 'default', 'example', 'what it is'], rows, '')
 }

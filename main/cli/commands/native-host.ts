@@ -48,6 +48,7 @@ export function installNativeHost(session: Session, options: NativeHostOptions):
     })
   const places = chosen(session, options)
   for (const { path } of places) requireOurs(path)
+  mkdirSync(paths.home, { recursive: true, mode: 0o700 })
   const program = programFor(paths)
   writeWhole(paths.nativeHost, `${JSON.stringify({ extensions })}\n`, 0o600)
   for (const { browser, path } of places) {

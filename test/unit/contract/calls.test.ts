@@ -68,6 +68,9 @@ const window: Readonly<Record<keyof typeof windowCalls, Omit<Call, 'parser'>>> =
   submitRedirect: { full: { id, url: 'http://127.0.0.1/callback/x?code=a\n' }, required: ['id', 'url'] },
   deliverRedirect: { full: { url: 'app.valetkey:/callback/x?code=a&state=b' }, required: ['url'] },
   cancelSignIn: { full: { id }, required: ['id'] },
+  describeProvider: { full: { id }, required: ['id'] },
+  addProvider: { full: { text: 'schema_version: 1\n' }, required: ['text'] },
+  removeProvider: { full: { id }, required: ['id'] },
   testProvider: { full: { id }, required: ['id'] },
   configure: {
     full: {

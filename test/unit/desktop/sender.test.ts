@@ -101,6 +101,10 @@ describe('IPC', () => {
     const others = Object.keys(windowCalls).filter((name) => !['snapshot', 'approve', 'deny'].includes(name))
     const argument: Partial<Record<string, object>> = {
       link: { provider: 'p' },
+      describeProvider: { id: 'p' },
+      addProvider: { text: 'x' },
+      removeProvider: { id: 'p' },
+      testProvider: { id: 'p' },
       awaitSignIn: { id: 'a', timeout: 0 },
       submitRedirect: { id: 'a', url: 'x' },
       deliverRedirect: { url: 'x' },

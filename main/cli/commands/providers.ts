@@ -1,0 +1,120 @@
+/**
+ * `providers`: what can be linked, and a person's own definitions. The rule: before a definition is kept it is said where
+ * secrets and tokens would go, and the person types that they want it; what a file says of itself is never trusted more
+ * than that.
+ */
+import { readFileSync } from 'node:fs'
+import { BrokerError } from '../../contract/errors.ts'
+import type { ProviderDescription } from '../../contract/model.ts'
+import { neutralise, print, printJson, say } from '../output.ts'
+import { printTable } from '../table.ts'
+import type { Session } from './session.ts'
+
+/** Every provider, with what it wants to be told. */
+export async function listProviders(session: Session): Promise<void> {
+  const { providers } = await session.decide('snapshot')
+  if (session.json) {
+    printJson({ providers })
+    return
+  }
+  const rows = providers.map(({ id, name, variables }) => {
+    const needs = variables.filter(({ required }) => required).map((variable) => variable.name)
+    return [id, name, needs.join(' ')]
+  })
+  printTable(['id', 'name', 'needs'], rows, 'no providers')
+}
+
+/** One provider: what it wants, where secrets and tokens go, and its definition under `--json`. */
+export async function showProvider(session: Session, id: string): Promise<void> {
+  const found = await session.decide('describeProvider', { id })
+  if (session.json) printJson(found)
+  else present(found)
+}
+
+/** Whether a definition in a file can be used; nothing is kept. Throws `invalid_request` with the path of what is wrong. */
+export async function validateProvider(session: Session, file: string): Promise<void> {
+  const found = await session.decide('describeProvider', { text: read(file) })
+  if (session.json) printJson(found)
+  else {
+    present(found)
+    say(`${neutralise(file)} can be used; nothing was kept`)
+  }
+}
+
+/** Keeps a definition, once the person has seen where things would go. */
+export async function addProvider(session: Session, file: string, { yes }: { readonly yes?: boolean }): Promise<void> {
+  const text = read(file)
+  const found = await session.decide('describeProvider', { text })
+  if (!session.json) present(found)
+  if (!yes) await requireYes(session, found)
+  const added = await session.decide('addProvider', { text })
+  if (session.json) printJson(added)
+  say(`${neutralise(added.id)} can be linked now: valetkey link ${neutralise(added.id)}`)
+}
+
+/** Forgets a definition of the person's own; accounts linked by it stay as they are. */
+export async function removeProvider(session: Session, id: string): Promise<void> {
+  const removed = await session.decide('removeProvider', { id })
+  if (session.json) printJson(removed)
+  say(`${neutralise(removed.id)} is removed; accounts that are linked stay as they are`)
+}
+
+/** A definition played through against the provider it describes. Throws `invalid_request` when a check failed. */
+export async function testProvider(session: Session, id: string): Promise<void> {
+  const { checks } = await session.decide('testProvider', { id }, 60)
+  if (session.json) printJson({ checks })
+  else
+    for (const { name, ok, detail } of checks)
+      print(`${ok ? 'ok    ' : 'FAILED'}  ${neutralise(name)}: ${neutralise(detail)}`)
+  const failed = checks.filter(({ ok }) => !ok).length
+  if (failed > 0)
+    throw new BrokerError(
+      'invalid_request',
+      `${String(failed)} of ${String(checks.length)} checks of ${neutralise(id)} failed.`,
+    )
+  say(`all ${String(checks.length)} checks passed; whether the real provider is as it says, only it can tell`)
+}
+
+/** Characters of a file that are read; a definition may have 65536. */
+const LONGEST = 65_536
+
+function read(file: string): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new BrokerError('invalid_request', `${JSON.stringify(file)} cannot be read.`, { cause })
+  }
+  if (text.length > LONGEST)
+    throw new BrokerError('invalid_request', `${JSON.stringify(file)} is larger than any definition may be.`)
+  return text
+}
+
+async function requireYes(session: Session, { id }: ProviderDescription): Promise<void> {
+  const resolve = { command: 'valetkey providers add FILE --yes' }
+  if (!session.input.isTerminal)
+    throw new BrokerError('invalid_request', 'A definition is added on a terminal, or with --yes.', { resolve })
+  const typed = await session.input.next(`type ${id} to add it: `)
+  session.input.close()
+  if (typed?.trim() !== id) throw new BrokerError('access_denied', 'Nothing was added.', { resolve })
+}
+
+function present(found: ProviderDescription): void {
+  const { id, name, documentation, scopes, variables, endpoints, warnings } = found
+  print(`${neutralise(name)} (${neutralise(id)})`)
+  if (documentation !== undefined) print(`documentation  ${neutralise(documentation)}`)
+  print(`scopes         ${neutralise(scopes.join(' ')) || '-'}`)
+  if (variables.length > 0) {
+    const rows = variables.map((variable) => [
+      variable.name,
+      variable.required ? 'yes' : 'no',
+      variable.default ?? '',
+      variable.example ?? '',
+      variable.title,
+    ])
+    printTable(['--param', 'required', 'default', 'example', 'what it is'], rows, '')
+  }
+  const places = endpoints.map(({ name: key, url }) => [key, url])
+  printTable(['where things go', 'address'], places, '')
+  for (const warning of warnings) say(`careful: ${neutralise(warning)}`)
+}
