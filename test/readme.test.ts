@@ -217,7 +217,8 @@ describe('what the pages mention', () => {
   const spans = [...new Set(pages.flatMap((page) => codeSpans(read(page))))]
   const later = /\*\*Not here yet:\*\*[^]*?\n\n/u.exec(readme)?.[0] ?? ''
   const commands = spans.filter((span) => /^valetkey [a-z]/u.test(span) && !later.includes(`\`${span}\``))
-  const help = (name: string): ReturnType<typeof runCli> => runCli(join(reader.scratch, 'help'), [name, '--help'])
+  const help = (name: string): ReturnType<typeof runCli> =>
+    runCli(join(reader.scratch, 'help'), [...name.split(' '), '--help'])
 
   it.each(commands)('`%s` is a command there is', async (span) => {
     const [, name = '', ...words] = span.split(' ')
@@ -228,7 +229,7 @@ describe('what the pages mention', () => {
   })
 
   it('`--options` are those of a command there is', async () => {
-    const helps = await Promise.all(['daemon', 'link', 'token', 'approve'].map(help))
+    const helps = await Promise.all(['daemon', 'link', 'token', 'approve', 'providers add'].map(help))
     const known = helps.map(({ stdout }) => stdout).join('')
     const options = spans.filter((span) => span.startsWith('--')).flatMap((span) => span.match(/--[\w-]+/gu) ?? [])
     expect(options).not.toHaveLength(0)

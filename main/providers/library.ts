@@ -52,7 +52,8 @@ export function openLibrary(folder: string, log: Log): Library {
         const definition = await readOne(id)
         if (definition && !(await builtIn.find(id))) found.set(id, definition)
       } catch (thrown) {
-        log('warn', 'provider.unreadable', { provider: id, why: thrown instanceof Error ? thrown.message : 'unknown' })
+        // What exactly is wrong is said to who asks for it by name.
+        log('warn', 'provider.unreadable', { provider: id, name: thrown instanceof Error ? thrown.name : 'unknown' })
       }
     return found
   }

@@ -95,7 +95,15 @@ describe('unlocking', () => {
 
 describe('pasting an address', () => {
   const waiting = {
-    ...{ id: 's1', provider: 'p', provider_name: 'Example', redirect: 'paste', state: 'waiting', expires_at: 1 },
+    ...{
+      id: 's1',
+      provider: 'p',
+      provider_name: 'Example',
+      flow: 'browser',
+      redirect: 'paste',
+      state: 'waiting',
+      expires_at: 1,
+    },
     authorization_url: 'https://login.example/',
   }
 

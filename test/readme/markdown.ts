@@ -50,11 +50,19 @@ export function stepsOf({ language, text, line }: Block): readonly Step[] {
   return steps
 }
 
-/** Lines, with those that go on (`\` or `|` at the end) in one; without empty lines and comments. */
+/** Lines, with those that go on (`\` or `|` at the end, a here-document) in one; without empty lines and comments. */
 function joined(lines: readonly string[]): readonly string[] {
   const commands: string[] = []
   let going = false
+  /** The word that ends a here-document, while one is open. */
+  let end: string | undefined
   for (const line of lines) {
+    if (end !== undefined) {
+      commands.push(`${commands.pop() ?? ''}\n${line}`)
+      if (line === end) end = undefined
+      continue
+    }
+    end = /<<'(\w+)'/u.exec(line)?.[1]
     const bare = line.replace(/(?:^|\s+)#\s.*$/u, '')
     if (going) commands.push(`${commands.pop() ?? ''}\n${bare}`)
     else if (bare.trim() !== '') commands.push(bare)
