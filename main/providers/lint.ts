@@ -2,8 +2,8 @@
  * What a JSON Schema cannot say of a definition. The rule: every sentence begins with the path of the key in question; what
  * passes here can be filled in, asked and answered without a surprise about where a secret goes.
  */
-import type { Operation, ProviderDefinition } from './provider.ts'
-import { placesIn } from './template.ts'
+import type { ProviderDefinition, Variable } from './provider.ts'
+import { fill, misfitOf, placesIn } from './template.ts'
 
 /** `undefined` when all is well. */
 export function lint(definition: ProviderDefinition): string | undefined {
@@ -15,13 +15,9 @@ function* complaints(definition: ProviderDefinition): Generator<string> {
   yield* missingEndpoints(definition)
   yield* variables(definition)
   for (const [path, url] of urlsOf(definition)) yield* urlProblems(definition, path, url)
-  for (const [path, text] of templatesOf(definition)) yield* templateProblems(definition, path, text)
-  for (const [name, text] of Object.entries(definition.authorization_request?.params ?? {})) {
-    const path = `authorization_request.params.${name}`
-    yield* placeProblems(definition, path, text, [])
-    if (placesIn(text).some((place) => definition.variables?.[place]?.secret)) yield `${path} puts a secret into a URL.`
-  }
-  for (const [grant, operation] of Object.entries(definition.grants ?? {})) yield* operationProblems(grant, operation)
+  yield* authorizationRequest(definition)
+  yield* operations(definition)
+  yield* headerProblems(definition, 'resource.headers', definition.resource.headers, ['client_id'])
   yield* lifecycle(definition)
 }
 
@@ -48,6 +44,12 @@ function* variables({ variables: named = {} }: ProviderDefinition): Generator<st
     if (variable.secret === true && variable.format !== 'text') yield `${path}.secret needs format text.`
     if (variable.secret === true && variable.default !== undefined) yield `${path}.default of a secret is nobody's.`
     if (variable.under !== undefined && variable.format !== 'hostname') yield `${path}.under needs format hostname.`
+    for (const value of variable.enum ?? []) {
+      const wants = misfitOf({ ...variable, enum: [value] }, value)
+      if (wants !== undefined) yield `${path}.enum has ${JSON.stringify(value)}, which is not ${wants}.`
+    }
+    const wants = variable.default === undefined ? undefined : misfitOf(variable, variable.default)
+    if (wants !== undefined) yield `${path}.default is not ${wants}.`
   }
 }
 
@@ -68,41 +70,93 @@ export function urlsOf(definition: ProviderDefinition): readonly (readonly [path
   return all.flatMap(([path, url]) => (url === undefined ? [] : [[path, url] as const]))
 }
 
+/** Values that any accepted value may be replaced by when only the shape of a URL is judged. */
+const shapes: Readonly<Record<Variable['format'], string>> = {
+  ...{ hostname: 'host.example', uri: 'https://host.example/path', slug: 'slug', text: 'text' },
+}
+
 function* urlProblems(definition: ProviderDefinition, path: string, url: string): Generator<string> {
   yield* placeProblems(definition, path, url, [])
+  const named = definition.variables ?? {}
   for (const place of placesIn(url)) {
-    const format = definition.variables?.[place]?.format
+    const format = named[place]?.format
     if (format === 'text') yield `${path} uses \${${place}}, whose format may be anything.`
-    // In the place of a host only a host may stand; a whole URL only at the start.
-    if (format === 'uri' && !url.startsWith(`\${${place}}`)) yield `${path} uses \${${place}}, a URL, in its middle.`
+    // In the place of a host only a host may stand; a whole URL only at the start, and it must not go on as another host.
+    if (format === 'uri' && !new RegExp(`^\\$\\{${place}\\}(?:/|$)`, 'u').test(url))
+      yield `${path} uses \${${place}}, a URL, in its middle.`
     if (format === 'slug' && new RegExp(`^https?://[^/]*\\$\\{${place}\\}(?:[/:?]|$)`, 'u').test(url))
       yield `${path} uses \${${place}} as the end of its host, where a hostname belongs.`
   }
+  const filled = fill(
+    url,
+    Object.fromEntries(Object.entries(named).map(([name, { format }]) => [name, shapes[format]])),
+  )
+  const parsed = filled !== undefined && URL.canParse(filled) ? new URL(filled) : undefined
+  if (!parsed || !/^https?:$/u.test(parsed.protocol)) yield `${path} is not an http(s) URL once it is filled in.`
+  if (parsed && parsed.username + parsed.password !== '') yield `${path} has a user name in it.`
+  // The parser takes a backslash for a slash, and a fragment hides what follows it.
+  if (/[#\\]/u.test(url)) yield `${path} has a fragment or a backslash in it.`
   const plain = url.startsWith('http:')
   if (plain && !(definition.allow_insecure_http === true && path.startsWith('resource.')))
     yield `${path} is plain http.`
 }
 
-function templatesOf({ grants = {}, resource }: ProviderDefinition): readonly (readonly [string, string])[] {
-  const ofMap = (path: string, map: Readonly<Record<string, string>> = {}): readonly (readonly [string, string])[] =>
-    Object.entries(map).map(([name, text]) => [`${path}.${name}`, text] as const)
-  return [
-    ...Object.entries(grants).flatMap(([grant, { params, headers }]) => [
-      ...ofMap(`grants.${grant}.params`, params),
-      ...ofMap(`grants.${grant}.headers`, headers),
-    ]),
-    ...ofMap('resource.headers', resource.headers),
-  ]
+/** What the protocol itself sets in an authorization request; a definition never does (RFC 6749 section 4.1.1 and later ones). */
+const ownNames: ReadonlySet<string> = new Set([
+  ...['client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce'],
+  ...['code_challenge', 'code_challenge_method', 'request', 'request_uri'],
+])
+
+function* authorizationRequest(definition: ProviderDefinition): Generator<string> {
+  const { authorization_request: request = {}, scope } = definition
+  const path = 'authorization_request'
+  for (const [name, text] of Object.entries(request.params ?? {})) {
+    yield* placeProblems(definition, `${path}.params.${name}`, text, [])
+    if (isSecret(definition, text)) yield `${path}.params.${name} puts a secret into a URL.`
+  }
+  yield* twice(path, request)
+  // Else a parameter of the definition's could be renamed into redirect_uri and lead the answer elsewhere.
+  for (const [from, to] of Object.entries(request.rename ?? {}))
+    if (ownNames.has(to)) yield `${path}.rename.${from} is ${to}, which the protocol itself sets.`
+  if (request.omit?.includes('state') === true) yield `${path}.omit has state, by which an answer is known.`
+  const { param } = scope ?? {}
+  if (param !== undefined && param !== 'scope' && (ownNames.has(param) || Object.hasOwn(request.params ?? {}, param)))
+    yield `scope.param is ${param}, which is another parameter's name.`
 }
 
-function* templateProblems(definition: ProviderDefinition, path: string, text: string): Generator<string> {
-  yield* placeProblems(definition, path, text, ['client_id', 'client_secret'])
-  const grant = /^grants\.([^.]+(?:\.[^.]+)*)\.params\./u.exec(path)?.[1] ?? ''
-  const operation = Object.entries(definition.grants ?? {}).find(([name]) => name === grant)?.[1]
-  const inUrl = operation?.content_type === 'query' || operation?.method === 'GET'
-  const secret = placesIn(text).some((place) => place === 'client_secret' || definition.variables?.[place]?.secret)
-  if (secret && inUrl) yield `${path} puts a secret into a URL.`
+function* operations(definition: ProviderDefinition): Generator<string> {
+  const known = ['client_id', 'client_secret']
+  for (const [grant, operation] of Object.entries(definition.grants ?? {})) {
+    const path = `grants.${grant}`
+    const inUrl = operation.content_type === 'query' || operation.method === 'GET'
+    for (const [name, text] of Object.entries(operation.params ?? {})) {
+      yield* placeProblems(definition, `${path}.params.${name}`, text, known)
+      if (inUrl && isSecret(definition, text)) yield `${path}.params.${name} puts a secret into a URL.`
+    }
+    yield* headerProblems(definition, `${path}.headers`, operation.headers, known)
+    yield* twice(path, operation)
+  }
 }
+
+/** Headers that frame a message or say whom it is for, in any case. */
+const framing = /^(?:host|cookie|content-length|connection|transfer-encoding|upgrade|te|trailer)$/iu
+
+function* headerProblems(
+  definition: ProviderDefinition,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  known: readonly string[],
+): Generator<string> {
+  for (const [name, text] of Object.entries(headers)) {
+    yield* placeProblems(definition, `${path}.${name}`, text, known)
+    if (framing.test(name) || (path === 'resource.headers' && /^authorization$/iu.test(name)))
+      yield `${path}.${name} is set by the program itself.`
+    if (!/^[\x20-\x7e]*$/u.test(text)) yield `${path}.${name} is not printable ASCII.`
+  }
+}
+
+const isSecret = ({ variables: named }: ProviderDefinition, text: string): boolean =>
+  placesIn(text).some((place) => place === 'client_secret' || named?.[place]?.secret === true)
 
 function* placeProblems(
   { variables: named = {} }: ProviderDefinition,
@@ -117,17 +171,33 @@ function* placeProblems(
       yield `${path} uses \${${place}}, which is not among the variables.`
 }
 
-function* operationProblems(grant: string, { omit = [], rename = {} }: Operation): Generator<string> {
-  for (const name of omit)
-    if (Object.hasOwn(rename, name)) yield `grants.${grant}.rename.${name} is left out by omit already.`
+/** One name for two things, or one thing said twice. */
+function* twice(
+  path: string,
+  request: {
+    readonly omit?: readonly string[]
+    readonly rename?: Readonly<Record<string, string>>
+    readonly params?: Readonly<Record<string, string>>
+  },
+): Generator<string> {
+  const { omit = [], rename = {}, params = {} } = request
+  if (new Set(omit).size !== omit.length) yield `${path}.omit has one name twice.`
+  for (const name of omit) {
+    if (Object.hasOwn(rename, name)) yield `${path}.rename.${name} is left out by omit already.`
+    if (Object.hasOwn(params, name)) yield `${path}.params.${name} is left out by omit.`
+  }
   const targets = Object.values(rename)
-  if (new Set(targets).size !== targets.length) yield `grants.${grant}.rename gives one name twice.`
+  if (new Set(targets).size !== targets.length) yield `${path}.rename gives one name twice.`
+  for (const target of targets)
+    if (Object.hasOwn(params, target)) yield `${path}.params.${target} is what rename calls another parameter.`
 }
 
 function* lifecycle({ lifecycle: life, grants }: ProviderDefinition): Generator<string> {
   const has = (grant: string): boolean => grants !== undefined && Object.hasOwn(grants, grant)
   if (life?.renew === 'reobtain' && !has('client_credentials'))
     yield 'lifecycle.renew is reobtain, which needs the grant client_credentials.'
-  if (life?.renew === 'refresh_token' && grants !== undefined && !has('refresh_token'))
-    yield 'lifecycle.renew is refresh_token, which is not among the grants.'
+  if (grants === undefined || has('refresh_token')) return
+  if (life?.renew === 'refresh_token') yield 'lifecycle.renew is refresh_token, which is not among the grants.'
+  if (life?.renew === undefined && has('authorization_code'))
+    yield 'lifecycle.renew is missing: it is refresh_token unless said, which is not among the grants (sign_in?).'
 }

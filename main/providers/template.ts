@@ -37,27 +37,32 @@ export function valuesOf(definition: ProviderDefinition, params: Values): Values
 }
 
 function checked(name: string, variable: Variable, value: string): string {
-  const refuse = (wants: string): never => {
+  const wants = misfitOf(variable, value)
+  if (wants !== undefined)
     throw new BrokerError(
       'invalid_request',
       `${name} must be ${wants}${variable.example === undefined ? '' : `, for example ${variable.example}`}.`,
     )
-  }
-  if (variable.enum && !variable.enum.includes(value)) return refuse(`one of ${variable.enum.join(', ')}`)
+  return variable.format === 'hostname' ? value.toLowerCase() : value
+}
+
+/** What a value of this variable has to be, when this one is not; the value itself is in no sentence, it may be a secret. */
+export function misfitOf(variable: Variable, value: string): string | undefined {
+  if (variable.enum && !variable.enum.includes(value)) return `one of ${variable.enum.join(', ')}`
   switch (variable.format) {
     case 'hostname':
-      if (!isHostname(value)) return refuse('a host name and nothing else')
-      if (variable.under !== undefined && !isUnder(value.toLowerCase(), variable.under))
-        return refuse(`${variable.under} or a name under it`)
-      return value.toLowerCase()
+      if (!isHostname(value)) return 'a host name and nothing else'
+      return variable.under === undefined || isUnder(value.toLowerCase(), variable.under)
+        ? undefined
+        : `${variable.under} or a name under it`
     case 'slug':
       return /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/u.test(value) && !value.includes('..')
-        ? value
-        : refuse('letters, digits, dots and dashes')
+        ? undefined
+        : 'letters, digits, dots and dashes'
     case 'text':
-      return /^[\x20-\x7e]{1,2048}$/u.test(value) ? value : refuse('plain printable text')
+      return /^[\x20-\x7e]{1,2048}$/u.test(value) ? undefined : 'plain printable text'
     case 'uri':
-      return isPlainUrl(value) ? value : refuse('an http(s) URL without user, query or fragment')
+      return isPlainUrl(value) ? undefined : 'an http(s) URL without user, query or fragment'
   }
 }
 
