@@ -59,6 +59,8 @@ async function parseYaml(text: string, name: string): Promise<unknown> {
     const options = { uniqueKeys: true, strict: true, version: '1.2', schema: 'core', prettyErrors: true } as const
     const document = parseDocument(text, options)
     const [problem] = [...document.errors, ...document.warnings]
+    // The parser's own stack gives up on some thousands of levels.
+    if (problem?.code === 'RESOURCE_EXHAUSTION') throw refusal(name, tooDeep)
     if (problem) throw refusal(name, problem.message.split('\n')[0] ?? 'it is not YAML.')
     value = document.toJS({ maxAliasCount: ALIASES })
   } catch (thrown) {

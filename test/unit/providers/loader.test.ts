@@ -137,6 +137,13 @@ describe('D1: a definition is refused with the path of the offending key', () =>
     })
   })
 
+  it('D1: a hundred thousand levels, and seventeen', async () => {
+    for (const levels of [17, 30_000])
+      await expect(
+        parseDefinition(`${generic}x: ${'['.repeat(levels)}${']'.repeat(levels)}\n`, 'x.yaml'),
+      ).rejects.toMatchObject({ code: 'invalid_request', message: expect.stringMatching(/deeper than 16/u) as string })
+  })
+
   it('D1: nothing of a refused definition reaches the prototypes', async () => {
     await expect(parseDefinition(added('__proto__: { polluted: true }'), 'x.yaml')).rejects.toThrow('__proto__')
     expect({}).not.toHaveProperty('polluted')

@@ -92,6 +92,35 @@ describe('valuesOf', () => {
     expect(() => one({ format: 'slug' }, value)).toThrow(/host/u)
   })
 
+  it.each(['acme.example', 'ACME.EXAMPLE', 'a.acme.example', 'a.b.acme.example'])(
+    'takes %s under acme.example',
+    (value) => {
+      expect(one({ under: 'acme.example' }, value)).toBe(value.toLowerCase())
+    },
+  )
+
+  it.each(['evil.com', 'notacme.example', 'acme.example.evil.com', 'acme.example:8443', 'a.acme.example:1', 'example'])(
+    'refuses %s under acme.example',
+    (value) => {
+      expect(() => one({ under: 'acme.example' }, value)).toThrow('host must be acme.example or a name under it')
+    },
+  )
+
+  it.each(['A b/c?#@..', '~'])('takes the text %j as it is', (value) => {
+    expect(one({ format: 'text' }, value)).toBe(value)
+  })
+
+  it.each(['a\nb', 'a\u0000', 'é', 'x'.repeat(2049)])('refuses the text %j', (value) => {
+    expect(() => one({ format: 'text' }, value)).toThrow('host must be plain printable text')
+  })
+
+  it('never says a secret that does not fit', () => {
+    const secret = { title: 'Key', format: 'text', secret: true } as const
+    expect(() => one(secret, 'hunter2\n')).toThrow(
+      expect.objectContaining({ message: 'host must be plain printable text.' }) as Error,
+    )
+  })
+
   it('takes only what is listed, where there is a list', () => {
     expect(one({ enum: ['eu.example.com'] }, 'eu.example.com')).toBe('eu.example.com')
     expect(() => one({ enum: ['eu.example.com'] }, 'us.example.com')).toThrow('host must be one of eu.example.com.')
