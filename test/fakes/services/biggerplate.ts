@@ -106,7 +106,7 @@ export async function startBiggerplate(options: BiggerplateOptions = {}): Promis
     access: new Map(),
     refresh: new Map(),
   }
-  const service = await startService((request) => serve(state, request))
+  const service = await startService((request) => dated(state, serve(state, request)))
   const { client, person, clock } = state
   return {
     ...service,
@@ -119,6 +119,12 @@ export async function startBiggerplate(options: BiggerplateOptions = {}): Promis
     expireAccessTokens: () => state.access.clear(),
     revokeAll: () => revokeAll(state),
   }
+}
+
+/** A server's Date is by the same clock as what it writes (RFC 9110 section 6.6.1). */
+function dated({ clock, settings }: State, answer: Answer): Answer {
+  const date = new Date((clock.seconds() + settings.clock_skew) * 1000).toUTCString()
+  return { ...answer, headers: { ...answer.headers, date } }
 }
 
 function revokeAll({ codes, access, refresh }: State): void {
