@@ -29,6 +29,9 @@ const shared = ['clock', 'command-line', 'console-assets', 'log', 'preferences']
 /** How a broker is found, proved and asked: the native-messaging host is a caller like the command line. */
 const callers = ['broker-call', 'place', 'trust'].map((name) => `main/cli/${name}.ts`)
 
+/** Definitions are judged without a broker by `valetkey providers validate`: loaded for it alone, and it decides nothing. */
+const judged = ['main/providers/library.ts']
+
 /** Dependencies point one way: contract <- broker <- what serves it <- the hosts. Files of one folder see each other. */
 const table: Table = {
   'main/contract': { ours: [], packages: [], node: [] },
@@ -48,7 +51,7 @@ const table: Table = {
     node: 'any',
   },
   'main/daemon': { ours: inner, packages: ['conf'], node: 'any' },
-  'main/cli': { ours: [contract], packages: ['commander'], node: 'any' },
+  'main/cli': { ours: [contract, ...judged], packages: ['commander'], node: 'any' },
   'main/native-host': { ours: [contract, ...callers], packages: [], node: 'any' },
   preload: { ours: [contract], packages: ['electron'], node: [] },
   renderer: { ours: [contract], packages: ['react', 'react-dom'], node: [] },

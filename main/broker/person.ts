@@ -330,7 +330,9 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
     },
 
     async doctor() {
-      return { findings: await vault.examine() }
+      const findings = [...(await vault.examine()), ...(await definitions.examine())]
+      const worst = ['error', 'warning', 'ok']
+      return { findings: findings.toSorted((a, b) => worst.indexOf(a.level) - worst.indexOf(b.level)) }
     },
   }
 }

@@ -298,6 +298,8 @@ export interface Definitions {
   add(text: string): Promise<ProviderSummary>
   /** Accounts that are linked stay as they are. Throws `not_found`, `invalid_request` for a built-in one. */
   remove(id: string): Promise<ProviderSummary>
+  /** What is wrong with the person's own ones. Never rejects. */
+  examine(): Promise<readonly Finding[]>
 }
 
 /** The person, as the host can reach them. */

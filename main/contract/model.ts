@@ -152,6 +152,8 @@ export interface SignIn {
 export interface ProviderSummary {
   readonly id: string
   readonly name: string
+  /** It came with Valetkey; else it is the person's own. */
+  readonly built_in?: boolean
   readonly documentation?: string
   readonly variables: readonly {
     readonly name: string
@@ -165,10 +167,16 @@ export interface ProviderSummary {
   readonly scopes: readonly string[]
   /** Scopes in plain words, those that have them. */
   readonly scope_descriptions?: Readonly<Record<string, string>>
-  /** What the provider calls a client's id and secret, and where they are found. */
-  readonly client_fields?: Readonly<
-    Partial<Record<'client_id' | 'client_secret', { readonly label?: string; readonly help?: string }>>
-  >
+  /** Best for the person first. Where the provider publishes its metadata, `device` is there if that names it. */
+  readonly flows?: readonly Flow[]
+  readonly client_fields?: ClientFields
+}
+
+/** What the provider calls a client's id and secret, where they are found, and whether it wants the secret. */
+export interface ClientFields {
+  readonly client_id?: { readonly label?: string; readonly help?: string }
+  readonly client_secret?: { readonly label?: string; readonly help?: string }
+  readonly secret: 'required' | 'optional' | 'none'
 }
 
 /** A provider's definition before it is trusted: where secrets and tokens would go, and what is unusual about that. */

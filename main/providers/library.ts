@@ -4,6 +4,7 @@
  * one that cannot be read hides no other.
  */
 import {
+  chmodSync,
   closeSync,
   fsyncSync,
   lstatSync,
@@ -16,99 +17,136 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Definitions, Log } from '../broker/ports.ts'
-import { BrokerError } from '../contract/errors.ts'
-import { builtInProviders, parseDefinition } from './loader.ts'
+import { asBrokerError, BrokerError } from '../contract/errors.ts'
+import type { ProviderDescription } from '../contract/model.ts'
+import type { Finding } from '../contract/window-api.ts'
+import { builtInProviders, isBuiltIn, parseDefinition } from './loader.ts'
 import type { ProviderDefinition, Providers } from './provider.ts'
 import { describe, summaryOf } from './summary.ts'
 
 /** Own definitions a person may have. */
 const MOST = 1000
+/** Bytes of a file that are looked at; the loader counts the characters. */
+const LARGEST = 262_144
 const ID = /^[a-z0-9][a-z0-9-]{1,62}$/u
 
 export interface Library extends Providers, Definitions {}
+
+interface Own {
+  readonly definitions: Map<string, ProviderDefinition>
+  readonly findings: readonly Finding[]
+}
 
 /** `folder` need not exist. */
 export function openLibrary(folder: string, log: Log): Library {
   const builtIn = builtInProviders()
   /** Read once, when the list is first wanted; this process is the only one that writes there. */
-  let own: Promise<Map<string, ProviderDefinition>> | undefined
+  let own: Promise<Own> | undefined
   const pathOf = (id: string): string => join(folder, `${id}.yaml`)
 
   const readOne = async (id: string): Promise<ProviderDefinition | undefined> => {
-    const text = textOf(pathOf(id))
+    const text = textOf(pathOf(id), id)
     if (text === undefined) return undefined
     const definition = await parseDefinition(text, `${id}.yaml`)
     if (definition.id === id) return definition
-    throw new BrokerError(
-      'invalid_request',
-      `The provider definition ${id}.yaml cannot be used: its id is ${definition.id}.`,
-    )
+    throw unusable(id, `its id is ${definition.id}.`)
   }
-  const readAll = async (): Promise<Map<string, ProviderDefinition>> => {
-    const found = new Map<string, ProviderDefinition>()
-    for (const id of idsIn(folder))
+  const readAll = async (): Promise<Own> => {
+    const definitions = new Map<string, ProviderDefinition>()
+    const findings: Finding[] = []
+    const { ids, problems } = idsIn(folder)
+    for (const problem of problems) findings.push(finding(problem, `Look at ${folder}.`))
+    for (const id of ids) {
+      // Some hundreds of files take a while, and somebody may be waiting for a token meanwhile.
+      await nextTurn()
       try {
+        if (await builtIn.find(id)) throw unusable(id, 'a definition with that id comes with Valetkey.')
         const definition = await readOne(id)
-        if (definition && !(await builtIn.find(id))) found.set(id, definition)
+        if (definition) definitions.set(id, definition)
       } catch (thrown) {
-        // What exactly is wrong is said to who asks for it by name.
-        log('warn', 'provider.unreadable', { provider: id, name: thrown instanceof Error ? thrown.name : 'unknown' })
+        const { message } = asBrokerError(thrown)
+        log('warn', 'provider.unreadable', { provider: id, why: message })
+        findings.push(finding(message, `Mend ${pathOf(id)}, or: valetkey providers remove ${id}`))
       }
-    return found
+    }
+    return { definitions, findings }
   }
-  const all = (): Promise<Map<string, ProviderDefinition>> => (own ??= readAll())
+  const all = async (): Promise<Map<string, ProviderDefinition>> => (await (own ??= readAll())).definitions
 
-  const find = async (id: string): Promise<ProviderDefinition | undefined> =>
-    (await builtIn.find(id)) ?? (ID.test(id) ? ((await own)?.get(id) ?? (await readOne(id))) : undefined)
-
-  const requireNew = async (definition: ProviderDefinition): Promise<void> => {
-    if (await builtIn.find(definition.id))
-      throw new BrokerError(
-        'invalid_request',
-        `${definition.id} comes with Valetkey and cannot be replaced; give yours another id.`,
-      )
+  const find = async (id: string): Promise<ProviderDefinition | undefined> => {
+    const known = (await builtIn.find(id)) ?? (own && (await all()).get(id))
+    return known ?? (ID.test(id) ? readOne(id) : undefined)
   }
 
   return {
     list: async () => [...(await builtIn.list()), ...(await all()).values()],
     find,
     async describe(wanted) {
-      if (wanted.text !== undefined) {
-        const definition = await parseDefinition(wanted.text, 'given')
-        await requireNew(definition)
-        return describe(definition, wanted.text, false)
-      }
+      if (wanted.text !== undefined) return describeText(wanted.text)
       const definition = await find(wanted.id)
       if (!definition) throw unknown(wanted.id)
-      const isBuiltIn = (await builtIn.find(wanted.id)) !== undefined
-      const written = isBuiltIn ? undefined : textOf(pathOf(wanted.id))
+      const written = isBuiltIn(definition) ? undefined : textOf(pathOf(wanted.id), wanted.id)
       const { stringify } = await import('yaml')
-      return describe(definition, written ?? stringify(definition), isBuiltIn)
+      return describe(definition, written ?? stringify(definition))
     },
     async add(text) {
-      const definition = await parseDefinition(text, 'given')
-      await requireNew(definition)
+      const definition = await parseNew(text)
+      const { id } = definition
       const known = await all()
-      if (known.size >= MOST && !known.has(definition.id))
+      if (known.size >= MOST && !known.has(id))
         throw new BrokerError(
           'invalid_request',
           `There are ${String(MOST)} definitions of your own already; remove one.`,
+          { resolve: { command: 'valetkey providers remove ID' } },
         )
-      writeWhole(folder, pathOf(definition.id), text)
-      known.set(definition.id, definition)
+      writeWhole(folder, pathOf(id), text)
+      // The folder may be being read again just now.
+      ;(await all()).set(id, definition)
       return summaryOf(definition)
     },
     async remove(id) {
-      if (await builtIn.find(id))
+      const shipped = await builtIn.find(id)
+      const there = ID.test(id) && lstatSync(pathOf(id), { throwIfNoEntry: false })?.isFile() === true
+      // A file that took a built-in one's id is never used, and has to be got rid of somehow.
+      if (shipped && !there)
         throw new BrokerError('invalid_request', `${id} comes with Valetkey and cannot be removed.`)
-      const definition = (await all()).get(id)
-      if (!ID.test(id) || textOf(pathOf(id)) === undefined) throw unknown(id)
+      if (!there) throw unknown(id)
+      const definition = shipped ?? (await all()).get(id)
       rmSync(pathOf(id))
       ;(await all()).delete(id)
-      return definition ? summaryOf(definition) : { id, name: id, variables: [], scopes: [] }
+      if (definition) return { ...summaryOf(definition), built_in: false }
+      const nothing = { variables: [], scopes: [], flows: [], client_fields: { secret: 'none' as const } }
+      return { id, name: id, built_in: false, ...nothing }
+    },
+    async examine() {
+      // What was mended by hand since is seen here.
+      own = readAll()
+      const { definitions, findings } = await own
+      if (findings.length > 0 || definitions.size === 0) return findings
+      const message = `${String(definitions.size)} of your own, all of them can be used.`
+      return [{ level: 'ok', subject: 'providers', message }]
     },
   }
+}
+
+/**
+ * What a text that is not trusted yet would come to as a definition of the person's own; nothing is kept. Throws
+ * `invalid_request` with the path of what is wrong.
+ */
+export async function describeText(text: string): Promise<ProviderDescription> {
+  return describe(await parseNew(text), text)
+}
+
+async function parseNew(text: string): Promise<ProviderDefinition> {
+  const definition = await parseDefinition(text, 'given')
+  if (await builtInProviders().find(definition.id))
+    throw new BrokerError(
+      'invalid_request',
+      `${definition.id} comes with Valetkey and cannot be replaced; give yours another id.`,
+    )
+  return definition
 }
 
 const unknown = (id: string): BrokerError =>
@@ -116,18 +154,42 @@ const unknown = (id: string): BrokerError =>
     resolve: { command: 'valetkey providers' },
   })
 
-/** The text of a plain file; `undefined` when there is none. Links are not followed. */
-function textOf(path: string): string | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(path, 'utf8') : undefined
+const unusable = (id: string, why: string, cause?: unknown): BrokerError =>
+  new BrokerError('invalid_request', `The provider definition ${id}.yaml cannot be used: ${why}`, { cause })
+
+const finding = (message: string, mend: string): Finding => ({ level: 'warning', subject: 'providers', message, mend })
+
+/** The text of a plain file; `undefined` when there is none. Links are not followed. Throws `invalid_request`. */
+function textOf(path: string, id: string): string | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats?.isFile() !== true) return undefined
+  if (stats.size > LARGEST) throw unusable(id, `it is larger than ${String(LARGEST)} bytes.`)
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw unusable(id, 'the file cannot be read.', cause)
+  }
 }
 
-function idsIn(folder: string): readonly string[] {
-  if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.yaml'))
-    .map((name) => name.slice(0, -'.yaml'.length))
-    .filter((id) => ID.test(id))
-    .toSorted()
+/** The ids that the files of a folder are named by, and a sentence about each that only looks like one. */
+function idsIn(folder: string): { readonly ids: readonly string[]; readonly problems: readonly string[] } {
+  const stats = lstatSync(folder, { throwIfNoEntry: false })
+  if (!stats) return { ids: [], problems: [] }
+  let names: readonly string[]
+  try {
+    if (!stats.isDirectory()) throw new Error('not a folder')
+    names = readdirSync(folder).toSorted()
+  } catch {
+    return { ids: [], problems: ['The folder of your own provider definitions cannot be read.'] }
+  }
+  const files = names.filter((name) => /\.ya?ml$/iu.test(name))
+  const isNamed = (name: string): boolean => name.endsWith('.yaml') && ID.test(name.slice(0, -'.yaml'.length))
+  return {
+    ids: files.filter(isNamed).map((name) => name.slice(0, -'.yaml'.length)),
+    problems: files
+      .filter((name) => !isNamed(name))
+      .map((name) => `${JSON.stringify(name.slice(0, 64))} is not read: a definition’s file is its id and “.yaml”.`),
+  }
 }
 
 /** All of it, on the disk, or nothing. Throws `temporarily_unavailable` when the disk does not take it. */
@@ -135,7 +197,11 @@ function writeWhole(folder: string, path: string, text: string): void {
   const unfinished = `${path}.new`
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    writeFileSync(unfinished, text, { mode: 0o600, flush: true })
+    if (!lstatSync(folder).isDirectory()) throw new Error('not a folder')
+    chmodSync(folder, 0o700)
+    // What a crash left; made anew, so that no link of that name is followed.
+    rmSync(unfinished, { force: true })
+    writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx', flush: true })
     renameSync(unfinished, path)
     if (process.platform === 'win32') return
     const opened = openSync(folder, 'r')
@@ -145,6 +211,7 @@ function writeWhole(folder: string, path: string, text: string): void {
       closeSync(opened)
     }
   } catch (cause) {
+    rmSync(unfinished, { force: true })
     throw new BrokerError('temporarily_unavailable', 'The definition cannot be written (disk full?).', {
       cause,
       resolve: { command: 'valetkey doctor' },

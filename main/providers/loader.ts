@@ -33,9 +33,16 @@ async function loadBuiltIn(): Promise<ReadonlyMap<string, ProviderDefinition>> {
     const definition = checkDefinition(value, name)
     if (definitions.has(definition.id)) throw refusal(name, `another one has the id ${definition.id}.`)
     definitions.set(definition.id, definition)
+    builtIn.add(definition)
   }
   return definitions
 }
+
+/** Where a definition is from is no part of it, so that no file can say that it came with Valetkey. */
+const builtIn = new WeakSet<ProviderDefinition>()
+
+/** Whether this very definition came with Valetkey. */
+export const isBuiltIn = (definition: ProviderDefinition): boolean => builtIn.has(definition)
 
 async function readFolder(): Promise<readonly (readonly [string, unknown])[]> {
   const { readdir, readFile } = await import('node:fs/promises')

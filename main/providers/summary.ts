@@ -2,12 +2,17 @@
  * A definition as people are shown it. The rule: where secrets and tokens would go is said in full, and what is unusual
  * about that is said in words, before anything of it is trusted.
  */
-import type { ProviderDescription, ProviderSummary } from '../contract/model.ts'
+import type { ClientFields, Flow, ProviderDescription, ProviderSummary } from '../contract/model.ts'
 import { urlsOf } from './lint.ts'
+import { isBuiltIn } from './loader.ts'
 import type { ProviderDefinition } from './provider.ts'
 
-export function summaryOf(definition: ProviderDefinition): ProviderSummary {
-  const { id, display_name: name, service_documentation: documentation, client, scope, server } = definition
+/** Whoever makes one from a definition knows all of it. */
+export type WholeSummary = ProviderSummary & Required<Pick<ProviderSummary, 'built_in' | 'flows' | 'client_fields'>>
+
+/** What a person has to know to link an account; nothing of it is secret. */
+export function summaryOf(definition: ProviderDefinition): WholeSummary {
+  const { id, display_name: name, service_documentation: documentation, scope, server } = definition
   const variables = Object.entries(definition.variables ?? {}).map(([key, variable]) => ({
     name: key,
     title: variable.title,
@@ -23,20 +28,40 @@ export function summaryOf(definition: ProviderDefinition): ProviderSummary {
   return {
     id,
     name,
+    built_in: isBuiltIn(definition),
     ...(documentation !== undefined && { documentation }),
     variables,
     scopes,
     ...(scope?.descriptions && { scope_descriptions: scope.descriptions }),
-    ...(client.fields && { client_fields: client.fields }),
+    flows: flowsOf(definition),
+    client_fields: { ...definition.client.fields, secret: secretOf(definition) },
   }
 }
 
-/** `text` as it was written; `built_in`: it came with Valetkey. */
-export function describe(definition: ProviderDefinition, text: string, builtIn: boolean): ProviderDescription {
+const flows: readonly (readonly [grant: string, flow: Flow])[] = [
+  ['authorization_code', 'browser'],
+  ['urn:ietf:params:oauth:grant-type:device_code', 'device'],
+  ['client_credentials', 'client-credentials'],
+  ['password', 'password'],
+]
+
+/** The flows of a definition, best for the person first; which of them a provider's metadata takes back is not known here. */
+export function flowsOf({ grants = { authorization_code: {} }, discovery }: ProviderDefinition): readonly Flow[] {
+  const found = flows.flatMap(([grant, flow]) => (Object.hasOwn(grants, grant) ? [flow] : []))
+  return discovery.type === 'none' || found.includes('device') ? found : [...found, 'device']
+}
+
+/** RFC 6749 section 2.1: a confidential client has a secret, a public one has none. */
+function secretOf({ client }: ProviderDefinition): ClientFields['secret'] {
+  const type = client.client_type ?? (client.token_endpoint_auth_method === 'none' ? 'public' : 'confidential')
+  return ({ confidential: 'required', either: 'optional', public: 'none' } as const)[type]
+}
+
+/** `text` as it was written. */
+export function describe(definition: ProviderDefinition, text: string): ProviderDescription {
   return {
     ...summaryOf(definition),
     text,
-    built_in: builtIn,
     endpoints: urlsOf(definition).map(([name, url]) => ({ name, url })),
     warnings: warningsOf(definition),
   }
@@ -45,20 +70,39 @@ export function describe(definition: ProviderDefinition, text: string, builtIn: 
 /** The host as written, placeholders and all. */
 const hostOf = (url: string): string => /^(?:https?:\/\/)?([^/?#]+)/u.exec(url)?.[1] ?? url
 
-function warningsOf({ server, grants = {}, allow_insecure_http, resource }: ProviderDefinition): readonly string[] {
+/**
+ * Whose a host looks to be: its last two labels, or three where the last two look like a registry's (`co.uk`). Only to tell
+ * people what is unusual; without a list of registries nothing may rest on it.
+ */
+function ownerOf(url: string, { variables = {} }: ProviderDefinition): string {
+  const host = hostOf(url).replace(/^\$\{([^}]+)\}$/u, (place, name: string) => variables[name]?.under ?? place)
+  const labels = host.split('.')
+  if (/^[\d.]+(?::|$)|:\d+$|^\[/u.test(host) || labels.at(-1)?.includes('$') === true) return host
+  const [second = '', last = ''] = labels.slice(-2)
+  return labels.slice(last.length === 2 && second.length <= 3 ? -3 : -2).join('.')
+}
+
+function warningsOf(definition: ProviderDefinition): readonly string[] {
+  const { server, grants = {}, allow_insecure_http, resource } = definition
   const home = server.authorization_endpoint ?? server.issuer
-  const secretsTo = [server.token_endpoint, ...Object.values(grants).map(({ endpoint }) => endpoint)]
-  const elsewhere = secretsTo.filter((url) => url !== undefined && home !== undefined && hostOf(url) !== hostOf(home))
-  const plain = resource.base_urls.filter((url) => url.startsWith('http:'))
+  const secretsTo = [
+    ...[server.token_endpoint, server.revocation_endpoint, server.pushed_authorization_request_endpoint],
+    ...Object.values(grants).map(({ endpoint }) => endpoint),
+  ].filter((url) => url !== undefined)
+  const elsewhere =
+    home === undefined ? [] : secretsTo.filter((url) => ownerOf(url, definition) !== ownerOf(home, definition))
+  const plain = resource.base_urls.filter((url) => url.startsWith('http:')).map(hostOf)
+  const inUrl = Object.entries(grants).filter(([, how]) => how.content_type === 'query' || how.method === 'GET')
   return [
     ...new Set(
-      elsewhere.map(
-        (url) => `You would sign in at ${hostOf(home ?? '')}, and secrets would go to ${hostOf(url ?? '')}.`,
-      ),
+      elsewhere.map((url) => `You would sign in at ${hostOf(home ?? '')}, and secrets would go to ${hostOf(url)}.`),
     ),
-    ...(allow_insecure_http === true && plain.length > 0
-      ? [`Tokens would be sent unencrypted to ${plain.map(hostOf).join(', ')}.`]
+    ...(allow_insecure_http === true
+      ? [
+          `Tokens may be sent unencrypted, for anyone on the way to read${plain.map((host) => `, to ${host}`).join('')}.`,
+        ]
       : []),
+    ...inUrl.map(([grant]) => `Secrets of ${grant} would be part of an address, which servers write into their logs.`),
     ...(grants.password ? ['It can ask for your email and password, and would send them to the provider.'] : []),
   ]
 }

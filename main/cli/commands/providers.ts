@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs'
 import { BrokerError } from '../../contract/errors.ts'
 import type { ProviderDescription } from '../../contract/model.ts'
-import { neutralise, print, printJson, say } from '../output.ts'
-import { printTable } from '../table.ts'
+import { neutralise, print, printJson, say, sayPlain } from '../output.ts'
+import { formatTable, printTable } from '../table.ts'
 import type { Session } from './session.ts'
 
 /** Every provider, with what it wants to be told. */
@@ -17,26 +17,32 @@ export async function listProviders(session: Session): Promise<void> {
     printJson({ providers })
     return
   }
-  const rows = providers.map(({ id, name, variables }) => {
+  const rows = providers.map(({ id, name, built_in, flows = [], variables }) => {
     const needs = variables.filter(({ required }) => required).map((variable) => variable.name)
-    return [id, name, needs.join(' ')]
+    return [id, name, built_in === false ? 'yours' : 'Valetkey', flows.join(' '), needs.join(' ')]
   })
-  printTable(['id', 'name', 'needs'], rows, 'no providers')
+  printTable(['id', 'name', 'from', 'flows', 'needs'], rows, 'no providers')
 }
 
-/** One provider: what it wants, where secrets and tokens go, and its definition under `--json`. */
+/** One provider: what it wants, where secrets and tokens go, and its definition, which a file of one's own can begin as. */
 export async function showProvider(session: Session, id: string): Promise<void> {
   const found = await session.decide('describeProvider', { id })
   if (session.json) printJson(found)
-  else present(found)
+  else {
+    present(found, print)
+    print('')
+    for (const line of found.text.trimEnd().split('\n')) print(neutralise(line))
+  }
 }
 
-/** Whether a definition in a file can be used; nothing is kept. Throws `invalid_request` with the path of what is wrong. */
+/** Whether a definition in a file can be used; nothing is kept, and no broker has to run. Throws `invalid_request` with the path of what is wrong. */
 export async function validateProvider(session: Session, file: string): Promise<void> {
-  const found = await session.decide('describeProvider', { text: read(file) })
+  const text = read(file)
+  const { describeText } = await import('../../providers/library.ts')
+  const found = await describeText(text)
   if (session.json) printJson(found)
   else {
-    present(found)
+    present(found, print)
     say(`${neutralise(file)} can be used; nothing was kept`)
   }
 }
@@ -45,7 +51,8 @@ export async function validateProvider(session: Session, file: string): Promise<
 export async function addProvider(session: Session, file: string, { yes }: { readonly yes?: boolean }): Promise<void> {
   const text = read(file)
   const found = await session.decide('describeProvider', { text })
-  if (!session.json) present(found)
+  // Whoever is asked has seen it; a program that reads JSON gets nothing else.
+  if (!session.json || (!yes && session.input.isTerminal)) present(found, sayPlain)
   if (!yes) await requireYes(session, found)
   const added = await session.decide('addProvider', { text })
   if (session.json) printJson(added)
@@ -94,27 +101,49 @@ async function requireYes(session: Session, { id }: ProviderDescription): Promis
   const resolve = { command: 'valetkey providers add FILE --yes' }
   if (!session.input.isTerminal)
     throw new BrokerError('invalid_request', 'A definition is added on a terminal, or with --yes.', { resolve })
-  const typed = await session.input.next(`type ${id} to add it: `)
+  const typed = await session.input.next(`add ${id}? type yes: `)
   session.input.close()
-  if (typed?.trim() !== id) throw new BrokerError('access_denied', 'Nothing was added.', { resolve })
+  if (typed?.trim().toLowerCase() !== 'yes') throw new BrokerError('access_denied', 'Nothing was added.', { resolve })
 }
 
-function present(found: ProviderDescription): void {
-  const { id, name, documentation, scopes, variables, endpoints, warnings } = found
-  print(`${neutralise(name)} (${neutralise(id)})`)
-  if (documentation !== undefined) print(`documentation  ${neutralise(documentation)}`)
-  print(`scopes         ${neutralise(scopes.join(' ')) || '-'}`)
-  if (variables.length > 0) {
-    const rows = variables.map((variable) => [
+/** What one has to know before a definition is trusted; warnings are words in any case. */
+function present(found: ProviderDescription, line: (text: string) => void): void {
+  const { id, name, documentation, flows = [], scopes, client_fields: client, variables, endpoints, warnings } = found
+  const secret =
+    client?.secret === 'none' ? 'none' : `${client?.client_secret?.label ?? 'yes'} (${client?.secret ?? ''})`
+  line(`${neutralise(name)} (${neutralise(id)})`)
+  if (documentation !== undefined) line(`documentation  ${neutralise(documentation)}`)
+  line(`from           ${found.built_in ? 'Valetkey' : 'a file of your own'}`)
+  line(`flows          ${flows.join(' ') || '-'}`)
+  line(`client id      ${neutralise(client?.client_id?.label ?? 'yes')}`)
+  line(`client secret  ${neutralise(secret)}`)
+  for (const help of [client?.client_id?.help, client?.client_secret?.help])
+    if (help !== undefined) line(`               ${neutralise(help)}`)
+  line(`scopes         ${neutralise(scopes.join(' ')) || '-'}`)
+  const table = (headings: readonly string[], rows: readonly (readonly string[])[]): void => {
+    for (const text of rows.length === 0 ? [] : formatTable(headings, rows)) line(text)
+  }
+  table(
+    ['--param', 'required', 'default', 'example', 'what it is'],
+    variables.map((variable) => [
       variable.name,
       variable.required ? 'yes' : 'no',
       variable.default ?? '',
       variable.example ?? '',
       variable.title,
-    ])
-    printTable(['--param', 'required', 'default', 'example', 'what it is'], rows, '')
-  }
-  const places = endpoints.map(({ name: key, url }) => [key, url])
-  printTable(['where things go', 'address'], places, '')
+    ]),
+  )
+  const [api, others] = [
+    endpoints.filter(({ name: key }) => key.startsWith('resource.')),
+    endpoints.filter(({ name: key }) => !key.startsWith('resource.')),
+  ]
+  table(
+    ['where things go', 'address'],
+    others.map(({ name: key, url }) => [key, url]),
+  )
+  table(
+    ['where tokens may be sent', 'address'],
+    api.map(({ name: key, url }) => [key, url]),
+  )
   for (const warning of warnings) say(`careful: ${neutralise(warning)}`)
 }
