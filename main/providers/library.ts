@@ -14,6 +14,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -108,7 +109,7 @@ export function openLibrary(folder: string, log: Log): Library {
     },
     async remove(id) {
       const shipped = await builtIn.find(id)
-      const there = ID.test(id) && lstatSync(pathOf(id), { throwIfNoEntry: false })?.isFile() === true
+      const there = ID.test(id) && statsOf(pathOf(id))?.isFile() === true
       // A file that took a built-in one's id is never used, and has to be got rid of somehow.
       if (shipped && !there)
         throw new BrokerError('invalid_request', `${id} comes with Valetkey and cannot be removed.`)
@@ -159,9 +160,18 @@ const unusable = (id: string, why: string, cause?: unknown): BrokerError =>
 
 const finding = (message: string, mend: string): Finding => ({ level: 'warning', subject: 'providers', message, mend })
 
+/** Of the thing itself, not of what it links to; `undefined` when there is none, or no way to it. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path)
+  } catch {
+    return undefined
+  }
+}
+
 /** The text of a plain file; `undefined` when there is none. Links are not followed. Throws `invalid_request`. */
 function textOf(path: string, id: string): string | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false })
+  const stats = statsOf(path)
   if (stats?.isFile() !== true) return undefined
   if (stats.size > LARGEST) throw unusable(id, `it is larger than ${String(LARGEST)} bytes.`)
   try {
@@ -173,7 +183,7 @@ function textOf(path: string, id: string): string | undefined {
 
 /** The ids that the files of a folder are named by, and a sentence about each that only looks like one. */
 function idsIn(folder: string): { readonly ids: readonly string[]; readonly problems: readonly string[] } {
-  const stats = lstatSync(folder, { throwIfNoEntry: false })
+  const stats = statsOf(folder)
   if (!stats) return { ids: [], problems: [] }
   let names: readonly string[]
   try {
@@ -211,7 +221,7 @@ function writeWhole(folder: string, path: string, text: string): void {
       closeSync(opened)
     }
   } catch (cause) {
-    rmSync(unfinished, { force: true })
+    if (statsOf(unfinished)) rmSync(unfinished, { force: true })
     throw new BrokerError('temporarily_unavailable', 'The definition cannot be written (disk full?).', {
       cause,
       resolve: { command: 'valetkey doctor' },

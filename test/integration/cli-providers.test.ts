@@ -1,9 +1,19 @@
 /** A person's own provider definitions, from the command line to the real daemon and back. */
+import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ProviderCheck, ProviderDescription, ProviderSummary } from '../../main/contract/model.ts'
-import { newHome, removeHome, startDaemon, type RunningDaemon } from '../setup/daemon.ts'
+import {
+  cleanEnvironment,
+  collect,
+  newHome,
+  removeHome,
+  runCli,
+  startDaemon,
+  until,
+  type RunningDaemon,
+} from '../setup/daemon.ts'
 
 let daemon: RunningDaemon
 beforeAll(async () => {
@@ -42,13 +52,27 @@ async function json<T>(...args: readonly string[]): Promise<T> {
   return JSON.parse(stdout) as T
 }
 
+function onTerminal(args: string): {
+  readonly child: ReturnType<typeof spawn> & { readonly stdin: NodeJS.WritableStream }
+  shown(): string
+  readonly ended: ReturnType<typeof collect>
+} {
+  const command = `${process.execPath} ${join(import.meta.dirname, '..', '..', 'dist', 'cli.cjs')} ${args}`
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    env: cleanEnvironment(daemon.paths.home, { TERM: 'xterm' }),
+  })
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
+  return { child, shown: () => text, ended: collect(child) }
+}
+
 describe('a definition of the person’s own', () => {
   it('is shown before it is trusted: where one signs in, and where secrets would go', async () => {
     const shown = await daemon.cli(['providers', 'validate', file('acme.yaml')])
     expect(shown).toMatchObject({ code: 0 })
     expect(shown.stdout).toMatch(/server\.token_endpoint +https:\/\/\$\{tenant\}\/token/u)
     expect(shown.stdout).toMatch(/resource\.base_urls\[0\] +https:\/\/\$\{tenant\}\/api\//u)
-    expect(shown.stderr).toContain('You would sign in at login.acme.example, and secrets would go to ${tenant}.')
+    expect(shown.stderr).not.toContain('careful')
     expect(existsSync(daemon.paths.providers)).toBe(false)
     // Without a terminal nobody has seen it.
     const refused = await daemon.cli(['providers', 'add', file('acme.yaml')])
@@ -57,8 +81,68 @@ describe('a definition of the person’s own', () => {
     expect(existsSync(daemon.paths.providers)).toBe(false)
   })
 
+  it('is said to be unusual where it is', async () => {
+    const evil = file('evil.yaml', 'https://${tenant}/token', 'https://login.evil.example/token')
+    const sentence = 'You would sign in at login.acme.example, and secrets would go to login.evil.example.'
+    const refused = await daemon.cli(['providers', 'add', evil])
+    expect(refused).toMatchObject({ code: 2, stdout: '' })
+    expect(refused.stderr).toContain(`valetkey: careful: ${sentence}`)
+    expect(refused.stderr).toContain('https://login.evil.example/token')
+    const plain = file(
+      'plain.yaml',
+      /resource:\n {2}base_urls: \['https/u,
+      "allow_insecure_http: true\nresource:\n  base_urls: ['http",
+    )
+    expect((await json<ProviderDescription>('validate', evil)).warnings).toEqual([sentence])
+    expect((await json<ProviderDescription>('validate', plain)).warnings).toEqual([
+      'Tokens may be sent unencrypted, for anyone on the way to read, to ${tenant}.',
+    ])
+    // A program gets one line of JSON, and nothing else.
+    const { stdout, stderr } = await daemon.cli(['providers', 'add', evil, '--json'])
+    expect([stdout, stderr.trim().split('\n')]).toEqual(['', [expect.stringMatching(/^\{"error":"invalid_request"/u)]])
+    expect(existsSync(daemon.paths.providers)).toBe(false)
+  })
+
+  it('is added by a person who has seen it and types yes, and by no other word', async () => {
+    for (const [word, code] of [
+      ['acme', 6],
+      ['', 6],
+      ['yes', 0],
+    ] as const) {
+      const typing = onTerminal(`providers add ${file('acme.yaml')}`)
+      await until(() => (typing.shown().includes('add acme? type yes: ') ? true : undefined))
+      for (const shown of ['Acme (acme)', 'https://login.acme.example/go', 'where tokens may be sent'.toUpperCase()])
+        expect(typing.shown()).toContain(shown)
+      typing.child.stdin.write(`${word}\r`)
+      expect((await typing.ended).code).toBe(code)
+      expect(existsSync(join(daemon.paths.providers, 'acme.yaml'))).toBe(word === 'yes')
+    }
+    await json('remove', 'acme')
+  })
+
+  it('is judged where nothing runs; what is kept is for a broker to say', async () => {
+    const home = newHome()
+    try {
+      const good = await runCli(home, ['providers', 'validate', file('acme.yaml'), '--json'])
+      expect(good).toMatchObject({ code: 0, stderr: '' })
+      expect(JSON.parse(good.stdout)).toMatchObject({ id: 'acme', built_in: false, warnings: [] })
+      const bad = await runCli(home, ['providers', 'validate', file('bad.yaml', 'redirect:', 'redirects:')])
+      expect(bad).toMatchObject({ code: 2, stdout: '' })
+      expect(bad.stderr).toContain('redirects is not a known key')
+      const taken = await runCli(home, ['providers', 'validate', file('bad.yaml', 'id: acme', 'id: github')])
+      expect(taken).toMatchObject({ code: 2, stdout: '' })
+      expect(await runCli(home, ['providers', 'validate', '/nowhere.yaml'])).toMatchObject({ code: 2, stdout: '' })
+      for (const words of [['list'], ['show', 'github'], ['add', file('acme.yaml'), '--yes'], ['remove', 'acme']])
+        expect(await runCli(home, ['providers', ...words])).toMatchObject({ code: 3, stdout: '' })
+    } finally {
+      removeHome(home)
+    }
+  })
+
   it('is kept for the person alone, listed, tried out, and removed', async () => {
-    expect(await json<ProviderSummary>('add', file('acme.yaml'), '--yes')).toMatchObject({ id: 'acme', name: 'Acme' })
+    expect(await json<ProviderSummary>('add', file('acme.yaml'), '--yes')).toMatchObject({
+      ...{ id: 'acme', name: 'Acme', built_in: false, flows: ['browser'], client_fields: { secret: 'required' } },
+    })
     expect(statSync(daemon.paths.providers).mode & 0o777).toBe(0o700)
     const kept = join(daemon.paths.providers, 'acme.yaml')
     expect(statSync(kept).mode & 0o777).toBe(0o600)
@@ -88,6 +172,9 @@ describe('a definition of the person’s own', () => {
     expect(ids).toContain('generic-oidc')
     expect(ids).not.toContain('acme')
     expect((await daemon.cli(['providers', 'show', 'acme'])).stderr).toMatch(/schema_version is missing/u)
+    expect((await daemon.cli(['doctor'])).stdout).toMatch(
+      /warning {2}providers: .*acme\.yaml.*schema_version is missing/u,
+    )
     await json('remove', 'acme')
     await json('remove', 'other')
     expect(readdirSync(daemon.paths.providers)).toEqual([])
