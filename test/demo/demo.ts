@@ -1,7 +1,8 @@
 /**
  * The whole job, on real parts, in a throw-away home: an identity provider in a process of its own, a browser that signs
  * in, the daemon, and three different tools that each get a fresh token. The rule: every sentence marked `ok` was checked
- * in this run; the first that does not hold ends the demo with exit code 1.
+ * in this run; the first that does not hold ends the demo with exit code 1. With `--providers` it is another job: five
+ * services in one sitting (providers.ts).
  */
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
@@ -15,6 +16,7 @@ import type { Account } from '../../main/contract/model.ts'
 import { signIn, startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
 import { collect, newHome, removeHome, startCli, startDaemon, until, type RunningDaemon } from '../setup/daemon.ts'
 import { chromiumArguments, ensureSystemPackages, findChromium } from '../setup/system-packages.ts'
+import { fiveServices } from './providers.ts'
 import { claim, claimCount, command, heading, hint, shown } from './transcript.ts'
 
 const accessLifetime = 12
@@ -317,7 +319,8 @@ async function nothingLeaked(daemon: RunningDaemon, home: string): Promise<void>
   )
 }
 
-main().catch((thrown: unknown) => {
+const run = process.argv.includes('--providers') ? fiveServices : main
+run().catch((thrown: unknown) => {
   process.stderr.write(`\n${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
   process.exitCode = 1
 })

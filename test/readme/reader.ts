@@ -127,7 +127,7 @@ class Person implements Reader {
     rmSync(this.scratch, { recursive: true, force: true })
   }
 
-  async #do(block: Block, next: Block | undefined): Promise<void> {
+  async #do(block: Block, next: Block | undefined, apart = false): Promise<void> {
     for (const { command, output } of stepsOf(block)) {
       const parts = command.split('&&').map((part) => part.trim())
       if (parts.every((part) => ofNpm.test(part))) {
@@ -136,7 +136,7 @@ class Person implements Reader {
       }
       const ended = command.startsWith('valetkey daemon')
         ? await this.#leaveRunning(command)
-        : await this.#type(command, next)
+        : await this.#type(command, next, apart)
       if (output === null) equal(ended.code, 0, ended.shown)
       else deepEqual(linesOf(ended.shown), linesOf(this.filled(output.join('\n'))))
       this.expectEvidence(command, ended.shown)
@@ -149,19 +149,20 @@ class Person implements Reader {
     return { code: 0, shown: running.shown() }
   }
 
-  async #type(command: string, next: Block | undefined): Promise<Ended> {
+  async #type(command: string, next: Block | undefined, apart: boolean): Promise<Ended> {
     const words = command.startsWith(approving)
       ? command.replace(/(?<=approve )[\w-]{16}/u, this.#question.id)
       : command
     let typed = false
-    const ended = await this.terminal.run(this.filled(words), (running) => {
+    const watch = (running: Running): void => {
       this.#look(running.shown())
       if (running.shown().endsWith(' shows: ') && !typed) {
         typed = true
         running.type(`${this.#question.code}\n`)
       }
       if (/waiting for approval[^]*approve [\w-]{16}\n/u.test(running.shown())) this.#answer(next)
-    })
+    }
+    const ended = await this.terminal.run(this.filled(words), watch, apart)
     this.#look(ended.shown)
     return ended
   }
@@ -169,7 +170,7 @@ class Person implements Reader {
   /** What the page shows next, if it approves, is done while the program waits. */
   #answer(next: Block | undefined): void {
     if (!next || this.#answers.has(next) || !stepsOf(next).some(({ command }) => command.startsWith(approving))) return
-    const answer = this.#do(next, undefined)
+    const answer = this.#do(next, undefined, true)
     this.#answers.set(next, answer)
     // Judged where the block itself is; until then nobody listens.
     answer.catch(() => undefined)

@@ -24,8 +24,11 @@ export interface Running {
 
 export interface Terminal {
   start(command: string): Running
-  /** Runs to the end; `watch` sees what is shown each time there is more of it. */
-  run(command: string, watch?: (running: Running) => void): Promise<Ended>
+  /**
+   * Runs to the end; `watch` sees what is shown each time there is more of it. `apart`: in another terminal, beside a command
+   * that still runs here, so what it leaves in its environment stays there.
+   */
+  run(command: string, watch?: (running: Running) => void, apart?: boolean): Promise<Ended>
   /** Ctrl-C to whatever still runs, and waits. */
   close(): Promise<void>
 }
@@ -37,11 +40,12 @@ export function openTerminal(folder: string, env: NodeJS.ProcessEnv, cwd: string
   const alive = new Set<Running>()
   let count = 0
   let last = 0
-  const start = (command: string): Running => {
+  const start = (command: string, apart = false): Running => {
     const file = join(folder, `command-${String(count++)}`)
+    const keep = apart ? '' : `export -p >'${left}'\n`
     writeFileSync(
       file,
-      `[ ! -f '${left}' ] || . '${left}'\n(exit ${String(last)})\n${command}\ncode=$?\nexport -p >'${left}'\nexit $code\n`,
+      `[ ! -f '${left}' ] || . '${left}'\n(exit ${String(last)})\n${command}\ncode=$?\n${keep}exit $code\n`,
     )
     const shell = `exec bash --noprofile --norc '${file}'`
     const child = spawn('script', ['--quiet', '--flush', '--return', '--command', shell, '/dev/null'], {
@@ -68,8 +72,8 @@ export function openTerminal(folder: string, env: NodeJS.ProcessEnv, cwd: string
   }
   return {
     start,
-    run: async (command, watch) => {
-      const running = start(command)
+    run: async (command, watch, apart) => {
+      const running = start(command, apart)
       let over = false
       const ended = running.ended.finally(() => {
         over = true
