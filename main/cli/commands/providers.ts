@@ -133,10 +133,9 @@ function present(found: ProviderDescription, line: (text: string) => void): void
       variable.title,
     ]),
   )
-  const [api, others] = [
-    endpoints.filter(({ name: key }) => key.startsWith('resource.')),
-    endpoints.filter(({ name: key }) => !key.startsWith('resource.')),
-  ]
+  const takesTokens = /^(?:resource\.|identity\.|server\.userinfo_endpoint$)/u
+  const api = endpoints.filter(({ name: key }) => takesTokens.test(key))
+  const others = endpoints.filter(({ name: key }) => !takesTokens.test(key))
   table(
     ['where things go', 'address'],
     others.map(({ name: key, url }) => [key, url]),

@@ -14,10 +14,12 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Broker } from '../../../main/broker/broker.ts'
 import { flowsOf as flowsOfServers } from '../../../main/oauth/authorization-servers.ts'
 import { describeText, openLibrary, type Library } from '../../../main/providers/library.ts'
 import { builtInProviders, parseDefinition } from '../../../main/providers/loader.ts'
 import { flowsOf, summaryOf } from '../../../main/providers/summary.ts'
+import { createRig } from '../../fakes/broker-ports.ts'
 
 /** As it is, counted. */
 vi.mock(import('../../../main/providers/loader.ts'), async (original) => {
@@ -212,6 +214,32 @@ describe('adding and removing', () => {
     const library = open()
     await expect(library.add(acme())).rejects.toThrow('There are 1000 definitions of your own already')
     await library.add(acme('own-1', 'Acme #', 'Other #'))
+  })
+})
+
+describe('who decides', () => {
+  const surfaces = (host: 'desktop' | 'daemon'): Broker['deciding'] =>
+    new Broker({ ...createRig().ports, definitions: open() }, { version: '0.0.0', host, home: '/home/x' }).deciding
+
+  it('is the window alone where there is one; a terminal may look', async () => {
+    const [window, terminal] = [surfaces('desktop').on('window'), surfaces('desktop').on('terminal')]
+    const refused = { code: 'access_denied', resolve: { command: 'open the Valetkey window' } }
+    await expect(terminal.addProvider({ text: acme() })).rejects.toMatchObject(refused)
+    await expect(terminal.removeProvider({ id: 'acme' })).rejects.toMatchObject(refused)
+    expect(existsSync(folder)).toBe(false)
+    expect(await terminal.describeProvider({ text: acme() })).toMatchObject({ id: 'acme' })
+    expect(await window.addProvider({ text: acme() })).toMatchObject({ id: 'acme' })
+    expect(await terminal.describeProvider({ id: 'acme' })).toMatchObject({ id: 'acme' })
+    await expect(terminal.removeProvider({ id: 'acme' })).rejects.toMatchObject(refused)
+    expect(await window.removeProvider({ id: 'acme' })).toMatchObject({ id: 'acme' })
+  })
+
+  it('is the terminal where there is no window, and its doctor tells what is wrong', async () => {
+    const terminal = surfaces('daemon').on('terminal')
+    expect(await terminal.addProvider({ text: acme() })).toMatchObject({ id: 'acme' })
+    put('bad.yaml', 'id: bad\n')
+    const { findings } = await terminal.doctor()
+    expect(findings[0]).toMatchObject({ level: 'warning', subject: 'providers' })
   })
 })
 
