@@ -18,7 +18,7 @@ import type {
 } from '../broker/ports.ts'
 import type { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition, Providers } from '../providers/provider.ts'
-import { summaryOf } from '../providers/summary.ts'
+import { flowsOf, summaryOf } from '../providers/summary.ts'
 import { valuesOf, type Values } from '../providers/template.ts'
 import { clientAuthentication, loadOpenidClient, prepare, type AuthMethod } from './configuration.ts'
 import { discover, place } from './discovery.ts'
@@ -198,14 +198,6 @@ const flows = {
   client_credentials: 'client-credentials',
   password: 'password',
 } as const satisfies Partial<Record<GrantType, Flow>>
-
-/** The flows of a definition, best for the person first. */
-export function flowsOf({ grants, discovery }: ProviderDefinition): readonly Flow[] {
-  const named = grants ? Object.entries(flows).filter(([grant]) => Object.hasOwn(grants, grant)) : []
-  const found = grants ? named.map(([, flow]) => flow) : (['browser'] as const)
-  // Whether there is a device flow is for the metadata to say.
-  return discovery.type === 'none' || found.some((flow) => flow === 'device') ? found : [...found, 'device']
-}
 
 /** A password is asked for only where the person has named that flow. Throws `invalid_request`. */
 function chooseFlow(definition: ProviderDefinition, wanted: Flow | undefined): Flow {

@@ -9,7 +9,7 @@ export interface ProviderDefinition {
   readonly id: string
   readonly display_name: string
   readonly service_documentation?: string
-  /** Endpoints and API may be plain http although they are not on this machine; the person is warned. Only for services that have nothing better. */
+  /** The API (base_urls) may be plain http although it is not on this machine; the person is warned. Only for services that have nothing better. Endpoints that secrets go to never may. */
   readonly allow_insecure_http?: boolean
   /** What the person fills in; used as ${name} in the URLs below. */
   readonly variables?: Readonly<Record<string, Variable>>

@@ -8,8 +8,9 @@ import type { Flow, ProviderCheck, Redirect } from '../../contract/model.ts'
 import type { Clock, GrantMaterial, RunningSignIn, SignInOutcome } from '../../broker/ports.ts'
 import { Secret } from '../../broker/secret.ts'
 import type { ProviderDefinition } from '../../providers/provider.ts'
+import { flowsOf } from '../../providers/summary.ts'
 import { valuesOf, type Values } from '../../providers/template.ts'
-import { createAuthorizationServers, flowsOf } from '../authorization-servers.ts'
+import { createAuthorizationServers } from '../authorization-servers.ts'
 import { emulate, type Emulator } from './emulator.ts'
 
 const CLIENT = { client_id: 'client/id', client_secret: 'secret+/=~%' }

@@ -15,7 +15,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Broker } from '../../../main/broker/broker.ts'
-import { flowsOf as flowsOfServers } from '../../../main/oauth/authorization-servers.ts'
 import { describeText, openLibrary, type Library } from '../../../main/providers/library.ts'
 import { builtInProviders, parseDefinition } from '../../../main/providers/loader.ts'
 import { flowsOf, summaryOf } from '../../../main/providers/summary.ts'
@@ -257,7 +256,6 @@ describe('what a person is told', () => {
 
   it('of the flows: those that a sign-in finds', async () => {
     for (const definition of await builtInProviders().list()) {
-      expect(flowsOf(definition)).toEqual(flowsOfServers(definition))
       expect(summaryOf(definition)).toMatchObject({ built_in: true, flows: flowsOf(definition) })
     }
   })
