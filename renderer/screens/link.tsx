@@ -181,10 +181,10 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
         />
       ))}
       <Field
-        label={text.link.clientId}
+        label={nameOf(provider, 'client_id') ?? text.link.clientId}
         hint={
           <>
-            {text.link.clientIdHint}{' '}
+            {helpOf(provider, 'client_id') ?? text.link.clientIdHint}{' '}
             {documentation !== undefined && (
               <a href={documentation} target="_blank" rel="noopener noreferrer">
                 {text.link.documentation} <Icon name="away" />
@@ -200,8 +200,8 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
         }}
       />
       <Field
-        label={text.link.clientSecret}
-        hint={text.link.clientSecretHint}
+        label={nameOf(provider, 'client_secret') ?? text.link.clientSecret}
+        hint={helpOf(provider, 'client_secret') ?? text.link.clientSecretHint}
         optional
         type="password"
         value={draft.clientSecret}
@@ -227,6 +227,7 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
               <code>
                 <Name of={scope} />
               </code>
+              {meaningOf(provider, scope)}
             </label>
           ))}
         </fieldset>
@@ -262,10 +263,43 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
   )
 }
 
-function hintOf({ example, default: standard }: ProviderSummary['variables'][number]): ReactElement | undefined {
-  if (standard !== undefined)
-    return <Sentence of={text.link.standard} values={{ value: <code>{plain(standard)}</code> }} />
-  return example === undefined ? undefined : (
-    <Sentence of={text.link.example} values={{ example: <code>{plain(example)}</code> }} />
+type ClientField = 'client_id' | 'client_secret'
+
+/** What the provider calls it, and where it is found there. A definition may be a stranger's, so its words are shown as names. */
+function nameOf({ client_fields: fields }: ProviderSummary, field: ClientField): ReactElement | undefined {
+  const label = fields?.[field]?.label
+  return label === undefined ? undefined : <Name of={label} />
+}
+function helpOf({ client_fields: fields }: ProviderSummary, field: ClientField): ReactElement | undefined {
+  const help = fields?.[field]?.help
+  return help === undefined ? undefined : <Name of={help} />
+}
+
+/** A scope in plain words, where the definition has them. */
+function meaningOf({ scope_descriptions: words }: ProviderSummary, scope: string): ReactElement | undefined {
+  const meaning = words && Object.hasOwn(words, scope) ? words[scope] : undefined
+  return meaning === undefined ? undefined : (
+    <span className="hint">
+      <Name of={meaning} />
+    </span>
+  )
+}
+
+function hintOf({
+  description,
+  example,
+  default: standard,
+}: ProviderSummary['variables'][number]): ReactElement | undefined {
+  const value =
+    standard !== undefined ? (
+      <Sentence of={text.link.standard} values={{ value: <code>{plain(standard)}</code> }} />
+    ) : example === undefined ? undefined : (
+      <Sentence of={text.link.example} values={{ example: <code>{plain(example)}</code> }} />
+    )
+  if (description === undefined) return value
+  return (
+    <>
+      <Name of={description} /> {value}
+    </>
   )
 }

@@ -77,13 +77,16 @@ export async function runCli(
   args: readonly string[],
   options: { readonly input?: string; readonly env?: Record<string, string> } = {},
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [cliBundle, ...args], { env: cleanEnvironment(home, options.env) })
-  child.stdin.end(options.input ?? '')
+  const child = startCli(home, args, options.env)
+  child.stdin?.end(options.input ?? '')
   return collect(child)
 }
 
 export function startCli(home: string, args: readonly string[], env?: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, [cliBundle, ...args], { env: cleanEnvironment(home, env) })
+  const child = spawn(process.execPath, [cliBundle, ...args], { env: cleanEnvironment(home, env) })
+  // A command that ends without reading its input is no failure of ours.
+  child.stdin.on('error', () => undefined)
+  return child
 }
 
 /** What a child printed and how it ended. */
