@@ -179,7 +179,8 @@ export class Broker {
     const tabAgain = last === undefined || clock.monotonic() - last >= TAB_COOL_DOWN
     if (!tabAgain && !this.#desk.signIns.isSigningIn(record.id)) return without
     const plan = await planAgain(this.#desk, record)
-    if (!plan) return without
+    // Nobody is asked for a password because a program wants a token.
+    if (!plan || plan.flow === 'password') return without
     const { sign_in, ended, first } = await this.#desk.signIns.start(record.id, plan, record.id, (outcome) =>
       this.#desk.admit(outcome, record.provider, undefined, record.id),
     )

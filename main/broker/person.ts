@@ -102,10 +102,9 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
         ...defined('flow', request.flow ?? again?.flow),
         ...defined('redirect', request.redirect),
         ...defined('client_id', request.client_id ?? again?.client_id),
-        ...defined(
-          'client_secret',
-          request.client_secret === undefined ? again?.client_secret : new Secret(request.client_secret),
-        ),
+        ...(request.client_secret === undefined
+          ? { ...defined('client_secret', again?.client_secret), ...defined('secret_of', again?.secret_of) }
+          : { client_secret: new Secret(request.client_secret) }),
         ...(request.username !== undefined &&
           request.password !== undefined && {
             person: { username: request.username, password: new Secret(request.password) },
@@ -344,10 +343,10 @@ export async function planAgain(desk: Desk, record: AccountRecord): Promise<Sign
   const { connection } = stored.material
   return {
     provider: record.provider,
-    ...(connection.renew === 'reobtain' && { flow: 'client-credentials' }),
+    ...defined('flow', connection.flow),
     params: connection.params,
     client_id: connection.client_id,
-    ...defined('client_secret', connection.client_secret),
+    ...(connection.client_secret && { client_secret: connection.client_secret, secret_of: connection }),
     scope: connection.requested_scope,
     timeout: SIGN_IN_TIMEOUT,
   }

@@ -90,6 +90,8 @@ export interface Connection {
   readonly requested_scope: string
   /** How this provider's exchanges differ from the standard, as `oauth/` wrote it; absent: they do not. */
   readonly rules?: string
+  /** How the account was linked, where that was not in the browser. */
+  readonly flow?: Exclude<Flow, 'browser'>
   /** How a new access token is had, where that is not by a refresh token: by the same grant again, or by the person. */
   readonly renew?: 'reobtain' | 'sign_in'
 }
@@ -195,6 +197,8 @@ export interface SignInPlan {
   readonly redirect?: Redirect
   readonly client_id?: string
   readonly client_secret?: Secret
+  /** The connection a stored `client_secret` is from: it goes where it has gone before, or nowhere. */
+  readonly secret_of?: Pick<Connection, 'token_endpoint' | 'rules'>
   /** Of the `password` flow: used once and never stored. */
   readonly person?: { readonly username: string; readonly password: Secret }
   readonly params: Readonly<Record<string, string>>

@@ -58,7 +58,7 @@ export function manifestText(browser: Browser, program: string, extensions: read
 /** A word of a POSIX shell, whatever is in it. */
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
-/** What the browser starts where we are no single executable: a script, because a manifest has no place for arguments. */
-export function launcherText(node: string, program: string, home: string): string {
-  return `#!/bin/sh\nVALETKEY_HOME=${quoted(home)} exec ${quoted(node)} ${quoted(program)} "$@"\n`
+/** What the browser starts: a script, because a manifest has place for neither arguments nor an environment. */
+export function launcherText(command: readonly string[], home: string): string {
+  return `#!/bin/sh\nVALETKEY_HOME=${quoted(home)} exec ${command.map(quoted).join(' ')} "$@"\n`
 }

@@ -77,13 +77,17 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     requireEndpoint(definition, flow, metadata)
     const connection = connectionOf(definition, values, plan, { flow, metadata, client_id, insecure_loopback })
     await checkOthers(definition, values, connection)
+    if (plan.secret_of) requireSamePlaces(definition, plan.secret_of, connection, metadata)
     const identityUrl = definition.identity && place(definition.identity.url, values)
     const scope = connection.requested_scope
     const id_token = issuer !== undefined && scope.split(' ').includes('openid')
     const { token_endpoint_auth_method, client_secret } = connection
     const auth = clientAuthentication(oc, token_endpoint_auth_method, client_secret, rulesOf(connection).basic)
     // A desktop clock may be minutes off; the ID token has just come over TLS and carries our nonce.
-    const config = new oc.Configuration(metadata, client_id, { [oc.clockTolerance]: 300 }, auth)
+    // Where no `iss` is compared, the library is not to miss one.
+    const noIssuer = definition.authorization_response?.iss === 'ignore' || way?.redirect === 'oob'
+    const known = noIssuer ? { ...metadata, authorization_response_iss_parameter_supported: false } : metadata
+    const config = new oc.Configuration(known, client_id, { [oc.clockTolerance]: 300 }, auth)
     prepare(oc, config, fetchFor(connection, id_token && flow === 'browser'), insecure_loopback)
     const start = {
       ...{ oc, clock, config, connection, scope },
@@ -306,8 +310,35 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
     params: plan.params,
     requested_scope,
     ...(rules !== undefined && { rules }),
+    ...(found.flow !== 'browser' && { flow: found.flow }),
     ...(renew !== undefined && { renew }),
   }
+}
+
+/** Every place a client secret is sent to, as text to compare. */
+function secretPlaces(connection: Pick<Connection, 'token_endpoint' | 'rules'>): string {
+  const own = Object.values(rulesOf(connection).grants ?? {}).map(({ endpoint }) => endpoint ?? '')
+  return JSON.stringify([connection.token_endpoint, ...own.toSorted()])
+}
+
+/**
+ * A secret that was stored for one place is not sent to another because a parameter or a definition has changed since; the
+ * person has to give it again. Throws `invalid_request`.
+ */
+function requireSamePlaces(
+  { display_name, id }: ProviderDefinition,
+  before: Pick<Connection, 'token_endpoint' | 'rules'>,
+  now: Connection,
+  { device_authorization_endpoint: device }: ServerMetadata,
+): void {
+  const elsewhere =
+    now.flow === 'device' && device !== undefined && new URL(device).host !== new URL(now.token_endpoint).host
+  if (!elsewhere && secretPlaces(before) === secretPlaces(now)) return
+  throw new BrokerError(
+    'invalid_request',
+    `${display_name} is not at the address this account's client secret was given for; give it again (--client-secret-stdin).`,
+    { resolve: { command: `valetkey link ${id} --client-secret-stdin` } },
+  )
 }
 
 /** `undefined`: by the refresh token, if one is given. */

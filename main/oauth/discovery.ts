@@ -33,7 +33,7 @@ export async function discover(
   const given = serverOf(definition, values)
   const metadata =
     definition.discovery.type === 'none'
-      ? syntheticMetadata(definition, given)
+      ? syntheticMetadata(definition, given, values)
       : await fetchMetadata(oc, fetch, definition, given)
   if (typeof metadata.token_endpoint !== 'string')
     throw new BrokerError('provider_error', `${definition.display_name} names no token endpoint.`)
@@ -61,8 +61,26 @@ export function place(template: string, values: Values): string | undefined {
     : url
 }
 
-function syntheticMetadata(definition: ProviderDefinition, given: Readonly<Record<string, unknown>>): ServerMetadata {
-  return { issuer: `urn:valetkey:provider:${definition.id}`, ...given }
+/**
+ * Metadata without a document. Where the definition names no issuer, one is made up for it; of a provider with variables
+ * each tenant is an issuer of its own, because their accounts number alike and are not the same.
+ */
+function syntheticMetadata(
+  definition: ProviderDefinition,
+  given: Readonly<Record<string, unknown>>,
+  values: Values,
+): ServerMetadata {
+  const own = Object.values(definition.grants ?? {}).map(({ endpoint }) => endpoint && place(endpoint, values))
+  const token_endpoint = given['token_endpoint'] ?? own.find((url) => url !== undefined)
+  const tenant =
+    definition.variables && typeof token_endpoint === 'string' && URL.canParse(token_endpoint)
+      ? `:${new URL(token_endpoint).host}`
+      : ''
+  return {
+    issuer: `urn:valetkey:provider:${definition.id}${tenant}`,
+    ...given,
+    ...(typeof token_endpoint === 'string' && { token_endpoint }),
+  }
 }
 
 async function fetchMetadata(

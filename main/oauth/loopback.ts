@@ -20,7 +20,7 @@ export interface Loopback {
 /** What is registered with the provider. */
 export interface LoopbackPlace {
   readonly path: string
-  /** `localhost` is asked for by name only; the listener is on 127.0.0.1 either way, where browsers look as well. */
+  /** With `localhost` the listener is on both addresses of that name, so that nobody else stands on the other one. */
   readonly host?: '127.0.0.1' | 'localhost' | undefined
   /** The first free one is taken; absent: any. */
   readonly ports?: readonly number[] | undefined
@@ -29,21 +29,15 @@ export interface LoopbackPlace {
 /** Opens the listener. Throws `temporarily_unavailable` when there is no port to be had. */
 export async function openLoopback(place: LoopbackPlace, receive: Receive): Promise<Loopback> {
   const { path, host = '127.0.0.1' } = place
-  const server = createServer(limits)
-  server.on('clientError', (_, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    else socket.destroy()
-  })
-  await listenOn(server, place.ports ?? [0])
-  // From here on an error concerns one connection; the sign-in goes on, by timeout or pasted URL if need be.
-  server.on('error', () => undefined)
   // Kept, because a server that is closing has no address any more while its last connections still ask.
-  const { port } = server.address() as AddressInfo
+  const { port, servers } = await listenOnFirst(place.ports ?? [0], host === 'localhost')
   const close = (): void => {
-    server.close()
-    server.closeIdleConnections()
+    for (const server of servers) {
+      server.close()
+      server.closeIdleConnections()
+    }
   }
-  server.on('request', (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const judged = judge(request, path, `${host}:${String(port)}`)
     if (typeof judged === 'number') {
       refuse(response, judged)
@@ -54,7 +48,7 @@ export async function openLoopback(place: LoopbackPlace, receive: Receive): Prom
       show(response, 400, unknown)
       return
     }
-    server.close()
+    for (const server of servers) server.close()
     result.then(
       (shown) => {
         show(response, 200, shown)
@@ -63,31 +57,64 @@ export async function openLoopback(place: LoopbackPlace, receive: Receive): Prom
         refuse(response, 500)
       },
     )
-  })
+  }
+  for (const server of servers) {
+    // From here on an error concerns one connection; the sign-in goes on, by timeout or pasted URL if need be.
+    server.on('error', () => undefined)
+    server.on('request', answer)
+  }
   return { port, close }
 }
 
-async function listenOn(server: Server, ports: readonly number[]): Promise<void> {
+interface Listening {
+  readonly port: number
+  readonly servers: readonly Server[]
+}
+
+/** Throws `temporarily_unavailable` when none of the ports is to be had on every address that is wanted. */
+async function listenOnFirst(ports: readonly number[], both: boolean): Promise<Listening> {
   let cause: unknown
-  for (const port of ports)
+  for (const wanted of ports) {
+    const servers: Server[] = []
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(port, '127.0.0.1', () => {
-          server.off('error', reject)
-          resolve()
-        })
-      })
-      return
+      const server = await listen(wanted, '127.0.0.1')
+      servers.push(server)
+      const { port } = server.address() as AddressInfo
+      if (both) servers.push(...(await listen(port, '::1').then((one) => [one], withoutIpv6)))
+      return { port, servers }
     } catch (thrown) {
+      for (const server of servers) server.close()
       cause = thrown
     }
+  }
   const wanted = ports.includes(0) ? 'No port' : `None of the registered ports (${ports.join(', ')})`
   throw new BrokerError(
     'temporarily_unavailable',
     `${wanted} could be opened for the browser to come back to; use --redirect paste instead.`,
     { cause },
   )
+}
+
+function listen(port: number, address: string): Promise<Server> {
+  const server = createServer(limits)
+  server.on('clientError', (_, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    else socket.destroy()
+  })
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, () => {
+      server.off('error', reject)
+      resolve(server)
+    })
+  })
+}
+
+/** A machine without IPv6 has nobody on the other address. */
+function withoutIpv6(thrown: unknown): readonly Server[] {
+  const { code } = thrown as NodeJS.ErrnoException
+  if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return []
+  throw thrown
 }
 
 /** A provider's error text may be long, so headers may be; it is cut where it is read. Milliseconds. */

@@ -36,7 +36,7 @@ const implicit = ['access_token', 'refresh_token', 'id_token', 'token', 'respons
 
 export function readRedirect(url: string, pending: PendingFlow): RedirectAnswer {
   const dropped = (reason: string): RedirectAnswer => ({ kind: 'dropped', reason })
-  if (pending.out_of_band) return shownCode(url, dropped)
+  if (pending.out_of_band) return shownCode(url, pending, dropped)
   // Compared as text: a parser would lower the case, resolve `..` and drop line ends first.
   const [target = '', ...rest] = url.split('?')
   if (target !== pending.redirect_uri) {
@@ -55,10 +55,20 @@ export function readRedirect(url: string, pending: PendingFlow): RedirectAnswer 
   return judge(params, hash < 0 ? '' : query.slice(hash + 1), pending)
 }
 
-/** The code as a person copies it: by itself, or in the address of the page that shows it. */
-function shownCode(text: string, dropped: (reason: string) => RedirectAnswer): RedirectAnswer {
-  const code = /^https?:/u.test(text) && URL.canParse(text) ? new URL(text).searchParams.get('code') : text
-  return code === null || code === '' || code.length > LONGEST || !/^[\x21-\x7e]+$/u.test(code)
+/**
+ * The code as a person copies it: by itself, or in the address of the page that shows it. An address that says whose answer
+ * it is has to be this sign-in's.
+ */
+function shownCode(text: string, pending: PendingFlow, dropped: (reason: string) => RedirectAnswer): RedirectAnswer {
+  const params = /^https?:/u.test(text) && URL.canParse(text) ? new URL(text).searchParams : undefined
+  const state = params?.get('state') ?? undefined
+  if (state !== undefined && !equal(state, pending.state)) return dropped('its state is not the one of this sign-in')
+  const iss = params?.get('iss') ?? undefined
+  if (iss !== undefined && pending.issuer !== undefined && iss !== pending.issuer)
+    return dropped('it is from another provider')
+  const codes = params ? params.getAll('code') : [text]
+  const [code = ''] = codes
+  return codes.length !== 1 || code.length > LONGEST || !/^[\x21-\x7e]+$/u.test(code)
     ? dropped('it is no code')
     : { kind: 'code', code, iss: undefined }
 }

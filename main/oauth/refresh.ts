@@ -4,7 +4,7 @@
  */
 import type { AccessToken, Clock, Connection, RefreshOutcome, TokenVariant } from '../broker/ports.ts'
 import { Secret } from '../broker/secret.ts'
-import { classify } from './classify.ts'
+import { classify, type Failure } from './classify.ts'
 import { configurationOf, type OpenidClient } from './configuration.ts'
 import { ALARM, TokenFault, type TokenFetch } from './token-fetch.ts'
 
@@ -77,12 +77,18 @@ async function refreshOnce(
       return { outcome: { kind: asked ? 'ambiguous' : 'client-configuration', detail } }
     }
     const secrets = [refresh_token, connection.client_secret].filter((one) => one !== null && one !== undefined)
-    const outcome = classify(fault.failure, clock.now(), secrets, variant)
+    const judged = classify(fault.failure, clock.now(), secrets, variant)
+    const outcome: RefreshOutcome =
+      judged.kind === 'final' && isPage(fault.failure) ? { kind: 'transient', detail: judged.detail } : judged
     const refused =
       fault.failure.kind === 'answer' && fault.failure.answer.kind === 'error' ? fault.failure.answer.error : undefined
     return { outcome, ...(refused !== undefined && { refused }) }
   }
 }
+
+/** A page ends no grant, whoever's page it is (R5): a proxy on the way has statuses too. */
+const isPage = (failure: Failure): boolean =>
+  failure.kind === 'answer' && failure.answer.kind === 'error' && failure.answer.by_status === true
 
 /** An answer of openid-client as we hold it; `requested` is the scope that an answer without one confirms. */
 export function accessToken(

@@ -66,9 +66,10 @@ export function freezeRules(
 }
 
 function filled(operation: Operation, values: Values, place: typeof fill): Operation {
-  const endpoint = operation.endpoint === undefined ? undefined : place(operation.endpoint, values)
+  const { endpoint: template, ...rest } = operation
+  const endpoint = template === undefined ? undefined : place(template, values)
   return {
-    ...operation,
+    ...rest,
     ...(endpoint !== undefined && { endpoint }),
     ...(operation.params && { params: filledMap(operation.params, values) }),
     ...(operation.headers && { headers: filledMap(operation.headers, values) }),

@@ -175,14 +175,14 @@ async function finish(
   { code, iss }: { readonly code: string; readonly iss: string | undefined },
 ): Promise<SignInOutcome> {
   const { oc, clock, config, connection, provider_name } = start
-  const answer = new URL(flow.redirect_uri)
-  answer.search = new URLSearchParams({
-    code,
-    state: flow.state,
-    ...(iss !== undefined && flow.issuer !== undefined && { iss }),
-  }).toString()
   const obtained = clock.now()
   try {
+    const answer = new URL(flow.redirect_uri)
+    answer.search = new URLSearchParams({
+      code,
+      state: flow.state,
+      ...(iss !== undefined && flow.issuer !== undefined && { iss }),
+    }).toString()
     const tokens = await oc.authorizationCodeGrant(config, answer, {
       ...(start.definition.authorization_request?.pkce !== 'none' && { pkceCodeVerifier: flow.verifier.reveal() }),
       expectedState: flow.state,

@@ -21,7 +21,14 @@ export interface TokenMembers {
 
 export type TokenAnswer =
   | ({ readonly kind: 'token' } & TokenMembers)
-  | { readonly kind: 'error'; readonly error: string; readonly suberror?: string; readonly description?: string }
+  | {
+      readonly kind: 'error'
+      readonly error: string
+      readonly suberror?: string
+      readonly description?: string
+      /** Only the status said so, and a proxy's page has one too. */
+      readonly by_status?: true
+    }
   /** A token of a type we do not understand, which RFC 6749 section 7.1 forbids to use. */
   | { readonly kind: 'unsupported-type'; readonly token_type: string }
   /** `foreign`: not a token endpoint's answer at all (a captive portal's page). `cut`: JSON that ends too soon. */
@@ -113,7 +120,7 @@ const mapped = (map: Readonly<Record<string, string>> | undefined, key: string):
 /** For providers that refuse with a page of HTML: what the status alone says. */
 function statusError(answer: HttpAnswer, reading: TokenError = {}): ErrorAnswer | undefined {
   const error = mapped(reading.by_status, String(answer.status))
-  return error === undefined ? undefined : { kind: 'error', error }
+  return error === undefined ? undefined : { kind: 'error', error, by_status: true }
 }
 
 /** RFC 6750 section 3: the code in a challenge, for servers that put it nowhere else. */

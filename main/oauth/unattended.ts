@@ -8,9 +8,11 @@ import { BrokerError } from '../contract/errors.ts'
 import type { Flow } from '../contract/model.ts'
 import type { Clock, Connection, RunningSignIn, SignInOutcome } from '../broker/ports.ts'
 import { Secret } from '../broker/secret.ts'
+import type { Failure } from './classify.ts'
 import { plainText } from './plain-text.ts'
 import type { OpenidClient } from './configuration.ts'
 import { tokenFault } from './refresh.ts'
+import { rulesOf } from './rules.ts'
 import { exchangeError, signedIn, type SignInStart } from './sign-in.ts'
 
 export interface UnattendedStart extends Pick<SignInStart, 'identify' | 'scope' | 'provider_name' | 'discard'> {
@@ -69,13 +71,19 @@ const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 const INTERVAL = 5
 const SLOWER = 5
 const SLOWEST = 300
+/** No provider's word makes us ask more often. */
+const QUICKEST = 1
 
 /** On another device. Throws `provider_error` or `temporarily_unavailable` when the provider gives no code to enter. */
 export async function startDevice(start: UnattendedStart): Promise<RunningSignIn> {
   const { oc, clock, config, scope, provider_name } = start
   let device: Awaited<ReturnType<OpenidClient['initiateDeviceAuthorization']>>
   try {
-    device = await oc.initiateDeviceAuthorization(config, scope === '' ? {} : { scope })
+    const { delimiter = ' ', param = 'scope' } = rulesOf(start.connection).scope ?? {}
+    device = await oc.initiateDeviceAuthorization(
+      config,
+      scope === '' ? {} : { [param]: scope.split(' ').join(delimiter) },
+    )
   } catch (thrown) {
     const said = thrown instanceof oc.ResponseBodyError ? ` (${plainText(thrown.error, 64)})` : ''
     throw new BrokerError('provider_error', `${provider_name} gave no code to enter on another device${said}.`)
@@ -83,9 +91,10 @@ export async function startDevice(start: UnattendedStart): Promise<RunningSignIn
   const code = new Secret(device.device_code)
   const ends = clock.now() + Math.min(device.expires_in * 1000, start.timeout)
   const poll = async (isOver: () => boolean): Promise<SignInOutcome> => {
-    let interval = device.interval ?? INTERVAL
+    let interval = Math.min(Math.max(device.interval ?? INTERVAL, QUICKEST), SLOWEST)
     for (;;) {
-      await new Promise<void>((resolve) => clock.after(interval * 1000, resolve))
+      const pause = Math.max(0, Math.min(interval * 1000, ends - clock.now()))
+      await new Promise<void>((resolve) => clock.after(pause, resolve))
       if (isOver()) return { kind: 'cancelled' }
       if (clock.now() >= ends) return { kind: 'expired' }
       const obtained = clock.now()
@@ -95,8 +104,8 @@ export async function startDevice(start: UnattendedStart): Promise<RunningSignIn
       } catch (thrown) {
         const failure = tokenFault(thrown)?.failure
         if (!failure) return refused(start, thrown, [code])
-        if (failure.kind !== 'answer' || failure.status >= 500) {
-          // RFC 8628 section 3.5: after a timeout of the connection, ask less often.
+        if (failure.kind !== 'answer' || failure.status >= 500 || failure.status === 429 || isNoAnswer(failure)) {
+          // RFC 8628 section 3.5: after a timeout of the connection, ask less often; a portal's page is no better.
           interval = Math.min(interval * 2, SLOWEST)
           continue
         }
@@ -116,6 +125,10 @@ export async function startDevice(start: UnattendedStart): Promise<RunningSignIn
   }
   return running(start, 'device', where, poll)
 }
+
+/** What came is not a token endpoint's word. */
+const isNoAnswer = ({ answer }: Extract<Failure, { kind: 'answer' }>): boolean =>
+  answer.kind === 'foreign' || answer.kind === 'cut' || answer.kind === 'empty' || answer.kind === 'oversized'
 
 function refused(
   { provider_name, clock, connection }: UnattendedStart,

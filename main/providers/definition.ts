@@ -61,7 +61,7 @@ export interface ProviderDefinition {
       /** /callback/{id} unless said. */
       readonly path?: string
     }
-    /** urn:ietf:wg:oauth:2.0:oob unless said. */
+    /** urn:ietf:wg:oauth:2.0:oob unless said. A name, never an address: the code stays on the provider's page. */
     readonly oob_uri?: string
   }
   readonly scope?: {

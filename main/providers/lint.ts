@@ -118,7 +118,12 @@ function* authorizationRequest(definition: ProviderDefinition): Generator<string
   // Else a parameter of the definition's could be renamed into redirect_uri and lead the answer elsewhere.
   for (const [from, to] of Object.entries(request.rename ?? {}))
     if (ownNames.has(to)) yield `${path}.rename.${from} is ${to}, which the protocol itself sets.`
-  if (request.omit?.includes('state') === true) yield `${path}.omit has state, by which an answer is known.`
+  for (const name of request.omit ?? [])
+    if (name !== 'scope' && ownNames.has(name))
+      yield `${path}.omit has ${name}, by which an answer is known to be ours.`
+  const query = definition.server.authorization_endpoint?.split('?')[1] ?? ''
+  for (const name of new URLSearchParams(query).keys())
+    if (ownNames.has(name)) yield `server.authorization_endpoint has ${name} in it, which the protocol itself sets.`
   const { param } = scope ?? {}
   if (param !== undefined && param !== 'scope' && (ownNames.has(param) || Object.hasOwn(request.params ?? {}, param)))
     yield `scope.param is ${param}, which is another parameter's name.`

@@ -87,16 +87,24 @@ function warningsOf(definition: ProviderDefinition): readonly string[] {
   const home = server.authorization_endpoint ?? server.issuer
   const secretsTo = [
     ...[server.token_endpoint, server.revocation_endpoint, server.pushed_authorization_request_endpoint],
+    server.device_authorization_endpoint,
     ...Object.values(grants).map(({ endpoint }) => endpoint),
   ].filter((url) => url !== undefined)
   const elsewhere =
     home === undefined ? [] : secretsTo.filter((url) => ownerOf(url, definition) !== ownerOf(home, definition))
+  const tokensTo = [server.userinfo_endpoint, definition.identity?.url, ...resource.base_urls].filter(
+    (url) => url !== undefined && home !== undefined && ownerOf(url, definition) !== ownerOf(home, definition),
+  )
   const plain = resource.base_urls.filter((url) => url.startsWith('http:')).map(hostOf)
   const inUrl = Object.entries(grants).filter(([, how]) => how.content_type === 'query' || how.method === 'GET')
   return [
     ...new Set(
       elsewhere.map((url) => `You would sign in at ${hostOf(home ?? '')}, and secrets would go to ${hostOf(url)}.`),
     ),
+    ...new Set(tokensTo.map((url) => `Access tokens would go to ${hostOf(url ?? '')} as well.`)),
+    ...(definition.authorization_request?.pkce === 'none'
+      ? ['It signs in without PKCE: only an unguessable state ties the answer to you.']
+      : []),
     ...(allow_insecure_http === true
       ? [
           `Tokens may be sent unencrypted, for anyone on the way to read${plain.map((host) => `, to ${host}`).join('')}.`,

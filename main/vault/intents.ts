@@ -63,10 +63,12 @@ export class Intents {
 
   /** Before the vault is closed. Never throws: what stays costs a refresh, and only if the system goes down as well. */
   close(): void {
-    if (this.#covered.size === 0 || this.#boot === undefined) return
     this.#covered.clear()
     const boot = this.#boot
+    if (boot === undefined) return
     try {
+      const rests = this.#file.read([], (store) => store.intents()).some((row) => row.resting && row.boot === boot)
+      if (!rests) return
       this.#file.write((store) => {
         store.endRestingIntents(boot)
       })

@@ -30,6 +30,7 @@ const connection: Parser<Connection> = object({
   params: record(string, 1024),
   requested_scope: string,
   rules: optional(string),
+  flow: optional(oneOf('device', 'client-credentials', 'password')),
   renew: optional(oneOf('reobtain', 'sign_in')),
 })
 

@@ -28,9 +28,13 @@ describe('prompt bombing', () => {
     const answers = Array.from({ length: 100 }, (_, i) => pair(app.paths, `bomb-${String(i)}`))
     const refused = Promise.all(answers)
     await app.prompt()
-    const windows = await app.app.evaluate(({ BrowserWindow }) =>
-      BrowserWindow.getAllWindows().map((window) => window.webContents.getURL().replace(/[^/]*$/u, '')),
-    )
+    // One that has only just been opened has no address yet.
+    const windows = await until(async () => {
+      const urls = await app.app.evaluate(({ BrowserWindow }) =>
+        BrowserWindow.getAllWindows().map((window) => window.webContents.getURL().replace(/[^/]*$/u, '')),
+      )
+      return urls.includes('') ? undefined : urls
+    })
     expect(windows.toSorted()).toEqual(['app://ui/', 'app://ui/#/prompt/'])
     const page = await app.main()
     const { requests } = await snapshotOf(page)

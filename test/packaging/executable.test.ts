@@ -123,9 +123,10 @@ describe('without a Node on the machine', () => {
     const installed = await valetkey(['native-host', 'install', '--extension-id', extension, '--json'])
     expect(installed, installed.stderr).toMatchObject({ code: 0 })
     const { browsers } = JSON.parse(installed.stdout) as { readonly browsers: readonly { readonly manifest: string }[] }
-    const manifest: unknown = JSON.parse(readFileSync(browsers[0]?.manifest ?? '', 'utf8'))
-    expect(manifest).toMatchObject({ path: executable, allowed_origins: [`chrome-extension://${extension}/`] })
-    const host = startHost(home, [`chrome-extension://${extension}/`], [executable], { PATH: empty })
+    const manifest = JSON.parse(readFileSync(browsers[0]?.manifest ?? '', 'utf8')) as { readonly path: string }
+    expect(readFileSync(manifest.path, 'utf8')).toContain(`exec '${executable}' "$@"`)
+    expect(manifest).toMatchObject({ allowed_origins: [`chrome-extension://${extension}/`] })
+    const host = startHost(home, [`chrome-extension://${extension}/`], [manifest.path], { PATH: empty })
     host.send({ id: 'a', call: 'accounts', client_token: 'vkc_nobody' })
     expect(await host.answer('a')).toMatchObject({ error: { error: 'invalid_client' } })
     host.close()

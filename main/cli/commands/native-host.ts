@@ -98,12 +98,12 @@ function chosen({ env }: Session, { browser: named }: NativeHostOptions): readon
   })
 }
 
-/** What the manifest names: this very executable, or a script that starts the host on this Node. */
+/** What the manifest names: a script that starts the host in this home, on this Node or from this single executable. */
 function programFor(paths: HomePaths): string {
-  if (isSea()) return process.execPath
   const script = join(paths.nativeHostFolder, 'valetkey-native-host')
   mkdirSync(paths.nativeHostFolder, { recursive: true, mode: 0o700 })
-  writeWhole(script, launcherText(process.execPath, join(import.meta.dirname, 'native-host.cjs'), paths.home), 0o700)
+  const command = isSea() ? [process.execPath] : [process.execPath, join(import.meta.dirname, 'native-host.cjs')]
+  writeWhole(script, launcherText(command, paths.home), 0o700)
   return script
 }
 

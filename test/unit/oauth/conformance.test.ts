@@ -139,7 +139,15 @@ describe('a provider', () => {
       'that tells errors by their words',
       { token_error: { description_map: [{ contains: 'token is invalid', error: 'invalid_grant' }] } },
     ],
-    ['that refuses with pages', { token_error: { by_status: { 403: 'invalid_grant', 401: 'invalid_client' } } }],
+    // Without a refresh: a page ends no grant, whoever's page it is.
+    [
+      'that refuses with pages',
+      {
+        token_error: { by_status: { 403: 'invalid_grant', 401: 'invalid_client' } },
+        grants: { authorization_code: {} },
+        lifecycle: { renew: 'sign_in' },
+      },
+    ],
     [
       'with a scheme of its own for the API, and fields',
       {

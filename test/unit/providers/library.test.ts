@@ -291,13 +291,19 @@ describe('what a person is told', () => {
       'another owner under the same registry',
       "'https://login.acme.example/go', token_endpoint: 'https://api.acme.example/token'",
       "'https://login.acme.co.uk/go', token_endpoint: 'https://api.evil.co.uk/token'",
-      ['You would sign in at login.acme.co.uk, and secrets would go to api.evil.co.uk.'],
+      [
+        'You would sign in at login.acme.co.uk, and secrets would go to api.evil.co.uk.',
+        'Access tokens would go to api.acme.example as well.',
+      ],
     ],
     [
       'another address',
       "'https://login.acme.example/go', token_endpoint: 'https://api.acme.example/token'",
       "'https://10.1.2.3/go', token_endpoint: 'https://10.9.2.3/token'",
-      ['You would sign in at 10.1.2.3, and secrets would go to 10.9.2.3.'],
+      [
+        'You would sign in at 10.1.2.3, and secrets would go to 10.9.2.3.',
+        'Access tokens would go to api.acme.example as well.',
+      ],
     ],
     [
       'another place to revoke at',
@@ -334,6 +340,18 @@ describe('what a person is told', () => {
       'discovery:',
       'grants: { authorization_code: {}, refresh_token: { content_type: query } }\ndiscovery:',
       ['Secrets of refresh_token would be part of an address, which servers write into their logs.'],
+    ],
+    [
+      'another place to call, to ask who it is, and to begin on another device',
+      'discovery:',
+      "identity: { url: 'https://who.evil.example/me' }\ngrants: { authorization_code: {}, refresh_token: {} }\ndiscovery:",
+      ['Access tokens would go to who.evil.example as well.'],
+    ],
+    [
+      'a sign-in without PKCE',
+      'discovery:',
+      'authorization_request: { pkce: none }\ndiscovery:',
+      ['It signs in without PKCE: only an unguessable state ties the answer to you.'],
     ],
     [
       'a password',

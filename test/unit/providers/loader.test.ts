@@ -103,6 +103,24 @@ describe('D1: a definition is refused with the path of the offending key', () =>
       /authorization_request\.params\.redirect_uri is not a name/u,
     ],
     [
+      'a redirect of its own in the address of its form',
+      changed(
+        'server: {',
+        "server: { authorization_endpoint: 'https://idp.example.com/a?redirect_uri=https://evil.example/',",
+      ),
+      /server\.authorization_endpoint has redirect_uri in it/u,
+    ],
+    [
+      'a challenge left out',
+      changed('{ params: { prompt: consent } }', '{ omit: [code_challenge, code_challenge_method] }'),
+      /authorization_request\.omit has code_challenge/u,
+    ],
+    [
+      'an address where the code is only to be shown',
+      changed(/redirect: .*/u, "redirect: { methods: [oob], oob_uri: 'https://evil.example/cb' }"),
+      /redirect\.oob_uri is not of the form/u,
+    ],
+    [
       'a number for a text',
       changed('{ prompt: consent }', '{ max_age: 1 }'),
       /authorization_request\.params\.max_age must be a string/u,

@@ -113,6 +113,16 @@ describe('a process that ends', () => {
   })
 })
 
+it('a run that refreshed nothing leaves none of the run before it', async () => {
+  const { home, vault } = await linked('a')
+  await vault.beginRefresh('a', 1)
+  await vault.commitRefresh('a', 1, material('rt-a-2'))
+  const after = copied(home)
+  const next = await after.open({ boot: FIRST })
+  next.close()
+  expect(await names(after, SECOND)).toEqual([])
+})
+
 describe('a system whose runs have no name', () => {
   it('has every intent synchronised, and none rests', async () => {
     const home = createHome()
