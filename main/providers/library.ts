@@ -68,7 +68,7 @@ export function openLibrary(folder: string, log: Log): Library {
         if (definition) definitions.set(id, definition)
       } catch (thrown) {
         const { message } = asBrokerError(thrown)
-        log('warn', 'provider.unreadable', { provider: id, why: message })
+        log('warn', 'provider.unreadable', { provider: id })
         findings.push(finding(message, `Mend ${pathOf(id)}, or: valetkey providers remove ${id}`))
       }
     }
