@@ -299,7 +299,13 @@ function hintOf({
   if (description === undefined) return value
   return (
     <>
-      <Name of={description} /> {value}
+      <Name of={description} />
+      {value && (
+        <>
+          <br />
+          {value}
+        </>
+      )}
     </>
   )
 }
