@@ -89,7 +89,7 @@ export const text = {
     details: 'Link an account at {provider}',
     documentation: 'Where to register a client',
     clientId: 'Client ID',
-    clientIdHint: 'From the app you registered at the provider. Leave empty if the definition brings its own.',
+    clientIdHint: 'From the app you registered at the provider.',
     clientSecret: 'Client secret',
     clientSecretHint: 'Only if the provider gave you one. It goes into the vault and is not shown again.',
     optional: 'optional',

@@ -1,5 +1,6 @@
 /**
- * What an API's answer says about the token it was called with. The rule: a pure reading of the rules the connection was
+ * What an API's answer says about the token it was called with; for whoever calls an API through the broker, which nothing
+ * but the tests of the services does yet. The rule: a pure reading of the rules the connection was
  * linked with; without any, the standard's (RFC 6750 section 3.1): 401 is mended by a new token, 403 is not.
  */
 import type { Connection } from '../broker/ports.ts'

@@ -3,7 +3,7 @@
  * made anew.
  */
 
-/** One OAuth 2.0 or OpenID Connect provider as data. Unknown keys are refused: every key here is honoured. */
+/** One OAuth 2.0 or OpenID Connect provider as data. Unknown keys are refused. */
 export interface ProviderDefinition {
   readonly schema_version: 1
   readonly id: string
@@ -125,9 +125,9 @@ export interface ProviderDefinition {
     }
     /** Sent with every API call. */
     readonly headers?: Readonly<Record<string, string>>
-    /** An API answer that means: get a new token. Status 401 unless said. */
+    /** An API answer that means: get a new token. Status 401 unless said. For programs that call the API; Valetkey itself makes no such call yet. */
     readonly expired_when?: readonly Predicate[]
-    /** An API answer that means: a new token would not help. Status 403 unless said. */
+    /** An API answer that means: a new token would not help. Status 403 unless said. As expired_when. */
     readonly forbidden_when?: readonly Predicate[]
   }
   /** Where the account's name is found when neither an ID token nor the UserInfo endpoint has it. */

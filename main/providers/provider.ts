@@ -1,6 +1,6 @@
 /**
  * What the rest of the program sees of provider definitions. The rule (R9): a provider is data, `definition.ts` is the shape
- * of it, and a key exists only when code honours it.
+ * of it, and a key exists only when code reads it.
  */
 import type { ProviderDefinition } from './definition.ts'
 

@@ -122,8 +122,9 @@ class Play {
       true,
       outcome.identity.label === undefined ? 'a token' : `a token, as ${outcome.identity.label}`,
     )
-    // An ID token that has the name makes the call unnecessary.
-    if (this.#definition.identity && this.#emulator.authorizations.length > 0) {
+    // An ID token that has the name makes the call unnecessary; without one it has to have been made.
+    const asked = this.#emulator.authorizations.length > 0
+    if (this.#definition.identity && (asked || this.#definition.discovery.type !== 'oidc')) {
       const wanted = this.#definition.resource.authorization.template.split('${access_token}')[0] ?? ''
       const [sent = ''] = this.#emulator.authorizations
       this.#check(
@@ -155,35 +156,49 @@ class Play {
   async #renewal({ material }: SignedIn): Promise<void> {
     const { connection, refresh_token: token } = material
     if (connection.renew === 'reobtain') {
-      await this.#refreshed(material, 'gets a new token by the same grant', 'refreshed')
+      await this.#renewed(material, 'gets a new token by the same grant', false)
     } else if (token) {
       this.#emulator.rotate(false)
-      await this.#refreshed(material, 'renews, and keeps a refresh token that is not replaced', 'refreshed')
+      await this.#renewed(material, 'renews, and keeps a refresh token that is not replaced', false)
       this.#emulator.rotate(true)
-      const second = await this.#refreshed(material, 'renews, and takes a refresh token that is', 'refreshed')
+      const second = await this.#renewed(material, 'renews, and takes a refresh token that is', true)
       this.#emulator.endGrants()
-      await this.#refreshed({ ...material, refresh_token: second ?? token }, 'believes the end of a grant', 'final')
+      await this.#refused({ ...material, refresh_token: second ?? token }, 'believes the end of a grant', 'final')
     } else {
-      this.#check(
-        'leaves renewing to the person',
-        connection.renew === 'sign_in' || this.#definition.lifecycle?.renew === undefined,
-        'no refresh token',
-      )
+      this.#check('leaves renewing to the person', connection.renew === 'sign_in', 'no refresh token')
       return
     }
     if (this.#secret === undefined) return
     this.#emulator.changeSecret()
-    await this.#refreshed(material, 'tells a refused client from an ended grant', 'client-configuration')
+    await this.#refused(material, 'tells a refused client from an ended grant', 'client-configuration')
   }
 
-  async #refreshed(material: GrantMaterial, name: string, wanted: string): Promise<Secret | null> {
-    const outcome = await this.#servers.refresh(material.connection, material.refresh_token, {})
-    this.#check(
-      name,
-      outcome.kind === wanted,
-      outcome.kind === 'refreshed' ? 'a new token' : `${outcome.kind}: ${outcome.detail}`,
-    )
-    return outcome.kind === 'refreshed' ? outcome.refresh_token : null
+  /** Another access token, and another refresh token if `replaced`, else none. Answers the latter. */
+  async #renewed(
+    { connection, refresh_token, access }: GrantMaterial,
+    name: string,
+    replaced: boolean,
+  ): Promise<Secret | null> {
+    const outcome = await this.#servers.refresh(connection, refresh_token, {})
+    if (outcome.kind !== 'refreshed') {
+      this.#check(name, false, `${outcome.kind}: ${outcome.detail}`)
+      return null
+    }
+    const another = access !== null && !access.value.equals(outcome.access.value)
+    const said = outcome.refresh_token === null ? 'no refresh token' : 'a refresh token'
+    const fits = (outcome.refresh_token !== null) === replaced
+    this.#check(name, another && fits, `${another ? 'a new token' : 'the same token'} and ${said}`)
+    return outcome.refresh_token
+  }
+
+  async #refused(
+    { connection, refresh_token }: GrantMaterial,
+    name: string,
+    wanted: 'final' | 'client-configuration',
+  ): Promise<void> {
+    const outcome = await this.#servers.refresh(connection, refresh_token, {})
+    const detail = outcome.kind === 'refreshed' ? 'a new token' : outcome.detail
+    this.#check(name, outcome.kind === wanted, `${outcome.kind}: ${detail}`)
   }
 
   async #signIn(choice: 'allow' | 'deny'): Promise<SignInOutcome> {

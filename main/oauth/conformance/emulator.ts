@@ -200,7 +200,7 @@ export function emulate({ definition, values, client, person, variant, now }: Em
     const { code, ok_codes: [ok] = [] } = definition.token_error ?? {}
     if (code !== undefined && ok !== undefined) setAt(body, pick(code, variant), ok)
     const exp = Math.floor(now() / 1000) + LIFETIME
-    const value = reading.expires_from_jwt ? `e30.${encode({ exp })}.x` : token.access
+    const value = reading.expires_from_jwt ? `e30.${encode({ exp, jti: token.access })}.x` : token.access
     if (value !== token.access) accessTokens.add(value)
     put(reading.access_token ?? ['/access_token'], `${reading.access_token_strip_prefix?.[0] ?? ''}${value}`)
     if (token.refresh !== undefined) put(reading.refresh_token ?? ['/refresh_token'], token.refresh)
@@ -226,8 +226,10 @@ export function emulate({ definition, values, client, person, variant, now }: Em
     const authorization = headerOf(request, 'authorization') ?? ''
     authorizations.push(authorization)
     const { template } = definition.resource.authorization
-    if (![...accessTokens].some((token) => template.replace('${access_token}', token) === authorization))
+    if (![...accessTokens].some((token) => template.replace('${access_token}', token) === authorization)) {
+      complaints.push('the API was called with a token it never gave out')
       return answer(401, { error: 'invalid_token' })
+    }
     for (const name of Object.keys(definition.resource.headers ?? {}))
       if (headerOf(request, name) === undefined) complaints.push(`the API was called without the field ${name}`)
     const body: Record<string, unknown> = { sub: 'subject' }

@@ -226,6 +226,11 @@ describe('a definition that is wrong in itself', () => {
       token_error: { code: ['/code'], code_map: { gone: 'server_error', invalid_grant: 'temporarily_unavailable' } },
     })
     expect(code.join('\n')).toMatch(/believes the end of a grant: transient/u)
+    // Where two things are said to be in one place, the second takes the place of the first.
+    const none = await failures({ ...plain, token_response: { refresh_token: ['/expires_in'] } })
+    expect(none.join('\n')).toMatch(/leaves renewing to the person: no refresh token/u)
+    const other = await failures({ ...plain, token_response: { access_token: ['/refresh_token'] } })
+    expect(other.join('\n')).toMatch(/the API was called with a token it never gave out/u)
     const port = await failures({ ...plain, token_response: { success_when: [{ http_status: [203] }] } })
     expect(port.join('\n')).toMatch(/links: /u)
   })

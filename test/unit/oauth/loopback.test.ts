@@ -49,10 +49,14 @@ describe('localhost', () => {
     })
   })
 
-  it('is not shared with whoever is on its other address', async () => {
-    if (!hasIpv6) return
-    const other = await taken('::1')
+  it('is not shared with whoever is on its other address, where it has one', async () => {
+    const other = await taken(hasIpv6 ? '::1' : '127.0.0.1')
     const { port } = await listener([other, 0])
     expect(port).not.toBe(other)
+    await expect(openLoopback({ path: '/', host: 'localhost', ports: [other] }, () => undefined)).rejects.toMatchObject(
+      {
+        code: 'temporarily_unavailable',
+      },
+    )
   })
 })
