@@ -230,7 +230,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       return answer.settle()
     },
 
-    deny({ id }) {
+    async deny({ id }) {
       const question = desk.approvals.question(id)
       const denied = desk.approvals.deny(id, surface)
       desk.note({
@@ -239,7 +239,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
         ...clientOf(question),
         ...defined('account_id', question?.account?.id),
       })
-      return Promise.resolve(denied)
+      return denied
     },
 
     async revokeClient({ client: words }) {

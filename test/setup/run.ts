@@ -85,7 +85,7 @@ async function run(args: readonly string[]): Promise<number> {
         'Run them through npm (npm test): npm ci has brought the right Node for its scripts.',
     )
   if (suites.length === 0) throw new Error('Name at least one suite: unit, integration, adversarial, e2e.')
-  if (suites.some((suite) => suite !== 'unit')) ensureSystemPackages()
+  if (suites.some((suite) => suite !== 'unit')) ensureSystemPackages(suites)
   if (real) {
     const { chooseRuntime, findElectron } = await import('../electron-double/launch.ts')
     chooseRuntime(real, findElectron())
