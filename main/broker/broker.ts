@@ -41,6 +41,8 @@ import type { Want } from './variants.ts'
 const DEFAULT_TIMEOUT = 120
 /** Milliseconds before a program may open another browser tab for an account whose last one came to nothing. */
 const TAB_COOL_DOWN = 60_000
+/** Milliseconds after the start until old rows of activity are forgotten. */
+const TIDY_AFTER = 10_000
 
 export class Broker {
   readonly asking: AskingDoor
@@ -50,6 +52,7 @@ export class Broker {
   readonly #invalidations: Budget
   readonly #forced: Budget
   readonly #lastTab = new Map<string, number>()
+  #tidying: Cancel | undefined
   readonly #answers = new WeakMap<AccessToken, { now: number; record: AccountRecord; answer: TokenAnswer }>()
 
   constructor(ports: Ports, about: About) {
@@ -94,6 +97,13 @@ export class Broker {
   async settle(): Promise<void> {
     await this.#desk.load()
     if (this.#ports.vault.state() === 'unlocked') await this.#desk.tokens.recover()
+    const { activity, clock, preferences } = this.#ports
+    // Nobody waits for old rows to be forgotten.
+    this.#tidying = clock.after(TIDY_AFTER, () => {
+      void preferences.read().then(({ activity_days }) => {
+        activity.retain(activity_days)
+      })
+    })
   }
 
   /** The command line's client token: the `known` one while it is good, else a new one to write down. */
@@ -103,6 +113,8 @@ export class Broker {
 
   /** Refuses what is open, lets refreshes under way finish, and forgets the keys. */
   async stop(): Promise<void> {
+    this.#tidying?.()
+    this.#desk.shifts.stop()
     this.#desk.approvals.expireAll()
     this.#desk.signIns.cancelAll()
     await this.#desk.tokens.stop()

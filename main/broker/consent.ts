@@ -10,6 +10,7 @@ import type { Line } from './doors.ts'
 import { isLive, may, scopeBeyond, scopeSet, type Answer } from './grants.ts'
 import { patience } from './patience.ts'
 import type { AccountRecord, ClientRecord } from './ports.ts'
+import { isOver, requireShift } from './shifts.ts'
 
 export interface Permit {
   readonly record: AccountRecord
@@ -64,6 +65,7 @@ export function permitted(
 ): Permit | undefined {
   const [record] = choices
   if (!record || choices.length > 1) return undefined
+  requireShift(desk, record)
   const beyond = beyondScope(record, request)
   // To a client without consent the account's scope is none of its business: it asks, like anybody.
   if (beyond !== '' && liveGrants(desk, client, record).length > 0) throw beyondAccount(record, beyond)
@@ -80,7 +82,7 @@ export function permitted(
  */
 export function standingPermit(desk: Desk, client: ClientRecord, request: TokenRequest): Permit | undefined {
   const [record, another] = desk.accounts.matching(request)
-  if (!record || another || beyondScope(record, request) !== '') return undefined
+  if (!record || another || isOver(record, desk.seconds()) || beyondScope(record, request) !== '') return undefined
   const answer = judge(desk, client, record, request)
   if (answer.kind === 'ask' || answer.spends.length > 0) return undefined
   return { record, scope: answer.scope, covers: answer.covers, claimed: [] }
@@ -98,7 +100,9 @@ export function giveBack(desk: Desk, permit: Permit): void {
 export function requireStill(desk: Desk, client: ClientRecord, { record, scope, claimed, shared }: Permit): void {
   desk.requireGiving()
   if (!desk.clients.has(client.id)) throw new BrokerError('invalid_client', 'This program is no longer paired.')
-  if (!desk.accounts.get(record.id)) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
+  const current = desk.accounts.get(record.id)
+  if (!current) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
+  requireShift(desk, current)
   const grants = [...desk.grants.of(client.id, record.id), ...claimed, ...(shared ? [shared] : [])]
   if (may(grants, { scope, right: 'read', account_scope: record.scope }, desk.seconds()).kind === 'ask')
     throw new BrokerError('consent_required', 'The person has taken the consent back.')

@@ -11,6 +11,7 @@ import { GrantIndex, isLive } from './grants.ts'
 import { randomId, tokenId } from './ids.ts'
 import type { AccessToken, AccountRecord, ClientRecord, Ports, SignInOutcome } from './ports.ts'
 import type { Secret } from './secret.ts'
+import { inProfile, Shifts } from './shifts.ts'
 import { SignIns } from './sign-ins.ts'
 import { secondsOf, Tokens } from './tokens.ts'
 
@@ -28,6 +29,7 @@ export class Desk {
   readonly tokens: Tokens
   readonly approvals: Approvals
   readonly signIns: SignIns
+  readonly shifts = new Shifts(this)
   /** The person wants nobody to be given anything just now. */
   paused = false
   /** Tells the surfaces that something they show has changed. */
@@ -104,6 +106,7 @@ export class Desk {
           if (before.has(record.id) ? known : !known) this.accounts.put(record)
         }
         this.#isLoaded = true
+        this.shifts.watch()
         return undefined
       },
       (thrown: unknown) => {
@@ -276,6 +279,7 @@ export class Desk {
     provider: string,
     label: string | undefined,
     accountId: string | undefined,
+    profile?: string,
   ): Promise<string> {
     const { identity, material } = outcome
     await this.load()
@@ -303,7 +307,7 @@ export class Desk {
         )
     const wanted = label ?? same?.label ?? identity.label ?? identity.subject ?? outcome.provider_name
     const others = this.accounts.all().filter((other) => other.id !== same?.id)
-    const record: AccountRecord = {
+    const signedIn: AccountRecord = {
       id: same?.id ?? randomId(this.ports.randomness),
       provider,
       provider_name: outcome.provider_name,
@@ -316,9 +320,11 @@ export class Desk {
       ...(same?.last_used_at !== undefined && { last_used_at: same.last_used_at }),
       standing: 'connected',
     }
+    const record = inProfile(this, signedIn, profile ?? same?.profile)
     const grant = await this.ports.vault.link(record, material)
     this.accounts.put(record)
     this.tokens.adopt(record.id, grant)
+    this.shifts.watch()
     this.note({ action: 'link', outcome: same ? 'renewed' : 'linked', account_id: record.id, scope: outcome.scope })
     this.changed()
     return record.id

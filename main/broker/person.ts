@@ -3,13 +3,15 @@
  * of activity, and on a terminal an approval needs the code the asking program shows.
  */
 import { BrokerError } from '../contract/errors.ts'
-import type { AccessRequest } from '../contract/model.ts'
-import type { Snapshot, Surface, UnlinkReport, WindowApi } from '../contract/window-api.ts'
+import type { Account, AccessRequest } from '../contract/model.ts'
+import type { Snapshot, Surface, WindowApi } from '../contract/window-api.ts'
 import type { Desk } from './desk.ts'
 import type { DecidingDoor } from './doors.ts'
 import { scopeBeyond, scopeSet, untilOf } from './grants.ts'
-import type { AccountRecord, Cancel, ClientRecord, RevokeOutcome, SignInPlan } from './ports.ts'
+import type { AccountRecord, Cancel, ClientRecord, SignInPlan } from './ports.ts'
+import { profileCalls } from './profiles.ts'
 import { Secret } from './secret.ts'
+import { unlinkAccount } from './shifts.ts'
 
 /** Milliseconds a browser has to come back. */
 const SIGN_IN_TIMEOUT = 300_000
@@ -66,6 +68,9 @@ const onlyInTheWindow = {
   approve: refused,
   deny: refused,
   unlink: refused,
+  setProfile: refused,
+  setShiftEnd: refused,
+  endShift: refused,
   revokeClient: refused,
   revokeGrant: refused,
   configure: refused,
@@ -81,6 +86,14 @@ function viewClient({ token_hash: _hash, public_key: _key, ...client }: ClientRe
 
 function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => Promise<Snapshot>): WindowApi {
   const { vault, activity, definitions, person, preferences, servers } = desk.ports
+  /** Made durable, then seen. */
+  const saved = async (record: AccountRecord): Promise<Account> => {
+    await vault.saveAccount(record)
+    desk.accounts.put(record)
+    desk.changed()
+    desk.shifts.watch()
+    return desk.view(record)
+  }
   return {
     snapshot,
 
@@ -117,7 +130,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
           ...[plan.redirect, plan.flow, plan.person?.username],
         ])
       const { sign_in } = await desk.signIns.start(key, plan, record?.id, async (outcome) => {
-        const id = await desk.admit(outcome, request.provider, request.label, record?.id)
+        const id = await desk.admit(outcome, request.provider, request.label, record?.id, request.profile)
         // The person linked it by hand in this terminal, so this terminal's own tool may read it (DESIGN section 4).
         if (surface === 'terminal') await allowCommandLine(desk, id)
         return id
@@ -151,29 +164,10 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
 
     async unlink({ account, keep_remote }) {
       await desk.load()
-      const record = desk.only(account)
-      if (!keep_remote) desk.requireUnlocked()
-      await desk.tokens.close(record.id)
-      let revoked: RevokeOutcome | undefined
-      try {
-        const stored = keep_remote ? null : (desk.tokens.unsaved(record.id) ?? (await vault.grant(record.id)))
-        if (stored) revoked = await servers.revoke(stored.material)
-        await vault.unlink(record.id)
-        desk.accounts.delete(record.id)
-        desk.tokens.forget(record.id)
-      } finally {
-        desk.tokens.reopen(record.id)
-      }
-      for (const grant of desk.grants.all()) if (grant.account_id === record.id) await desk.dropGrant(grant)
-      const report: UnlinkReport = {
-        account_id: record.id,
-        remote: keep_remote ? 'kept' : (revoked?.kind ?? 'unsupported'),
-        ...(revoked?.detail !== undefined && { detail: revoked.detail }),
-      }
-      desk.note({ action: 'unlink', outcome: report.remote, account_id: record.id, detail: record.label })
-      desk.changed()
-      return report
+      return unlinkAccount(desk, desk.only(account), keep_remote ?? false)
     },
+
+    ...profileCalls(desk, saved),
 
     async rename({ account, label }) {
       await desk.load()
@@ -183,11 +177,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
         .some((other) => other.id !== record.id && other.provider === record.provider && other.label === label)
       if (taken)
         throw new BrokerError('invalid_request', `Another account at ${record.provider_name} is called “${label}”.`)
-      const renamed = { ...record, label }
-      await vault.saveAccount(renamed)
-      desk.accounts.put(renamed)
-      desk.changed()
-      return desk.view(renamed)
+      return saved({ ...record, label })
     },
 
     async retry({ account }) {
@@ -230,7 +220,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       return answer.settle()
     },
 
-    deny({ id }) {
+    async deny({ id }) {
       const question = desk.approvals.question(id)
       const denied = desk.approvals.deny(id, surface)
       desk.note({
@@ -239,7 +229,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
         ...clientOf(question),
         ...defined('account_id', question?.account?.id),
       })
-      return Promise.resolve(denied)
+      return denied
     },
 
     async revokeClient({ client: words }) {
@@ -275,6 +265,8 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       }
     },
 
+    verifyActivity: ({ expected }) => activity.verify(expected),
+
     async lock() {
       void desk.lock()
       desk.approvals.expireAll()
@@ -293,6 +285,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       }
       desk.note({ action: 'unlock', outcome: 'ok' })
       await desk.reopen()
+      desk.shifts.watch()
       await desk.tokens.recover()
       desk.changed()
       return snapshot()
@@ -301,6 +294,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
     async configure(change) {
       const next = { ...(await preferences.read()), ...change }
       await preferences.write(next)
+      activity.retain(next.activity_days)
       desk.changed()
       return next
     },

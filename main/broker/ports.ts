@@ -7,6 +7,7 @@ import type {
   Account,
   AccessRequest,
   ActivityEntry,
+  ActivityVerdict,
   Client,
   Flow,
   Grant,
@@ -322,6 +323,10 @@ export interface ActivityLog {
     readonly after?: number
     readonly limit: number
   }): Promise<readonly ActivityEntry[]>
+  /** Rows older than this many days are forgotten. */
+  retain(days: number): void
+  /** Reads all of it through. Throws `StorageFault` when it cannot be read. */
+  verify(expected?: string): Promise<ActivityVerdict>
 }
 
 /** What the person has set, in a file of its own that holds no secret. */

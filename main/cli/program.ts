@@ -6,7 +6,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { BrokerError } from '../contract/errors.ts'
 import type { ClientKind } from '../contract/model.ts'
 import { invalidateToken, listAccounts, unlinkAccount } from './commands/accounts.ts'
-import { showActivity } from './commands/activity.ts'
+import { exportActivity, retainActivity, showActivity, verifyActivity } from './commands/activity.ts'
 import {
   approve,
   type ApproveOptions,
@@ -33,6 +33,7 @@ import {
   testProvider,
   validateProvider,
 } from './commands/providers.ts'
+import { endShift, listProfiles, moveAccounts, setShiftEnd } from './commands/profile.ts'
 import { openSession, type Session } from './commands/session.ts'
 import { showConsoleLink, showStatus } from './commands/status.ts'
 import { lockVault, unlockVault } from './commands/vault.ts'
@@ -105,6 +106,7 @@ function build(session: Session, exit: (code: number) => void): Command {
 
   addBroker(command, session, exit)
   addAccounts(command, session)
+  addProfiles(command, session, exit)
   addConsent(command, session)
   addNativeHost(command, session)
   return program
@@ -134,10 +136,53 @@ function addBroker(command: Add, session: Session, exit: (code: number) => void)
   })
   command('lock', 'forget the vault’s key until unlock').action(() => lockVault(session))
   command('unlock', 'open the vault; a passphrase is asked for, or read from stdin').action(() => unlockVault(session))
-  command('activity', 'what was asked and how it ended')
-    .option('--follow', 'go on with what comes')
-    .addOption(new Option('--limit <N>', 'how many of the last').argParser(count).default(50))
-    .action((options: { readonly follow?: boolean; readonly limit: number }) => showActivity(session, options))
+  addActivity(
+    command('activity', 'what was asked and how it ended')
+      .option('--follow', 'go on with what comes')
+      .addOption(new Option('--limit <N>', 'how many of the last').argParser(count).default(50))
+      .action((options: { readonly follow?: boolean; readonly limit: number }) => showActivity(session, options)),
+    session,
+    exit,
+  )
+}
+
+function addActivity(activity: Command, session: Session, exit: (code: number) => void): void {
+  const command = (usage: string, description: string): Command =>
+    activity.command(usage).description(description).option('--json', 'print JSON')
+  command('verify', 'whether every row is as it was written')
+    .option('--head <HEAD>', 'a head noted earlier, which the record must pass through')
+    .action(async ({ head }: { readonly head?: string }) => {
+      exit(await verifyActivity(session, head))
+    })
+  command('export', 'every row, oldest first, a line each')
+    .option('--csv', 'as comma-separated values instead of JSON')
+    .action((options: { readonly csv?: boolean }) => exportActivity(session, options))
+  command('retain <DAYS>', 'after how many days rows are forgotten').action((days: string) =>
+    retainActivity(session, days),
+  )
+}
+
+function addProfiles(add: Add, session: Session, exit: (code: number) => void): void {
+  const profile = add('profile', 'accounts that are linked for a shift and go together at its end').action(() =>
+    listProfiles(session),
+  )
+  const command = (usage: string, description: string): Command =>
+    profile.command(usage).description(description).option('--json', 'print JSON')
+  command('add <PROFILE> <ACCOUNT...>', 'put accounts into it').action((name: string, accounts: readonly string[]) =>
+    moveAccounts(session, name, accounts),
+  )
+  command('remove <ACCOUNT...>', 'take accounts out of theirs').action((accounts: readonly string[]) =>
+    moveAccounts(session, undefined, accounts),
+  )
+  command('until <PROFILE> <TIME>', 'when its shift ends by itself: 18:00, 8h, or never').action(
+    (name: string, time: string) => setShiftEnd(session, name, time),
+  )
+  command('end <PROFILE>', 'unlink and revoke all of it, and lock the vault')
+    .option('--keep-remote', 'leave the tokens alone at the providers')
+    .option('--keep-unlocked', 'do not lock the vault')
+    .action(async (name: string, options: { readonly keepRemote?: boolean; readonly keepUnlocked?: boolean }) => {
+      exit(await endShift(session, name, options))
+    })
 }
 
 function addAccounts(command: Add, session: Session): void {
@@ -159,6 +204,7 @@ function addAccounts(command: Add, session: Session): void {
     .option('--username <NAME>', 'for --flow password; the password is asked for, or the next line of stdin')
     .option('--param <name=value>', 'a value the provider wants (valetkey providers show ID)', collect)
     .option('--label <LABEL>', 'what to call the account')
+    .option('--profile <PROFILE>', 'the profile to put it into')
     .option('--account <ACCOUNT>', 'sign this account in again')
     .action((provider: string, options: LinkOptions) => linkAccount(session, provider, options))
   command('callback <URL>', 'what the system calls with the address the browser was sent back to').action(

@@ -36,6 +36,10 @@ export interface Account {
   }
   readonly linked_at: number
   readonly last_used_at?: number
+  /** The bundle it belongs to, by the person's own name for it. */
+  readonly profile?: string
+  /** When its profile's shift ends: from then on it gives nothing, and it is unlinked. */
+  readonly ends_at?: number
 }
 
 export type ClientKind = 'cli' | 'script' | 'extension' | 'agent'
@@ -110,6 +114,20 @@ export interface ActivityEntry {
   readonly detail?: string
   /** Milliseconds the request took. */
   readonly took_ms?: number
+}
+
+/** What reading the record of what happened from its first row to its last came to. */
+export interface ActivityVerdict {
+  /** No row was changed, slipped in or taken out since it was written, as far as the record itself can tell. */
+  readonly intact: boolean
+  readonly rows: number
+  /** The oldest row's second; absent when there is none. */
+  readonly since?: number
+  /** Stands for everything up to here: noted elsewhere, it shows later that the record was not made anew. */
+  readonly head: string
+  /** Whether the record passes through the head that was asked about. */
+  readonly passes_expected?: boolean
+  readonly problem?: { readonly after_id: number; readonly what: string }
 }
 
 /**
@@ -211,6 +229,8 @@ export interface Preferences {
   readonly notify: boolean
   /** What an approval offers first. */
   readonly approval_duration: Duration
+  /** Days after which rows of activity are forgotten. */
+  readonly activity_days: number
 }
 
 export const defaultPreferences: Preferences = {
@@ -219,4 +239,5 @@ export const defaultPreferences: Preferences = {
   lock_with_screen: true,
   notify: true,
   approval_duration: '8h',
+  activity_days: 30,
 }

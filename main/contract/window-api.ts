@@ -8,6 +8,7 @@ import type {
   Account,
   AccessRequest,
   ActivityEntry,
+  ActivityVerdict,
   Client,
   Duration,
   Flow,
@@ -67,6 +68,8 @@ export interface LinkRequest {
   /** Values for the provider's variables (`issuer`, `tenant`, ...). */
   readonly params?: Readonly<Record<string, string>>
   readonly label?: string
+  /** The profile to put it into. */
+  readonly profile?: string
   /** Sign this account in again instead of adding one. */
   readonly account?: string
   /** Whether the host opens the browser; a terminal opens its own. */
@@ -78,6 +81,18 @@ export interface UnlinkReport {
   /** What became of the tokens at the provider (RFC 7009). */
   readonly remote: 'revoked' | 'kept' | 'unsupported' | 'failed'
   readonly detail?: string
+}
+
+/** What became of each account of a profile whose shift was ended. */
+export interface ShiftReport {
+  readonly profile: string
+  readonly accounts: readonly (UnlinkReport & {
+    readonly label: string
+    readonly provider_name: string
+    /** It could not even be removed here; it gives nothing any more, and the next try is in a minute. */
+    readonly still_linked?: boolean
+  })[]
+  readonly locked: boolean
 }
 
 export interface WindowApi {
@@ -107,6 +122,19 @@ export interface WindowApi {
   cancelSignIn(request: { readonly id: string }): Promise<SignIn>
   unlink(request: { readonly account: string; readonly keep_remote?: boolean }): Promise<UnlinkReport>
   rename(request: { readonly account: string; readonly label: string }): Promise<Account>
+  /** Puts an account into a profile, or out of any. It takes over when the others' shift ends. */
+  setProfile(request: { readonly account: string; readonly profile?: string }): Promise<Account>
+  /**
+   * When a profile's shift ends by itself (seconds since the epoch); absent, it does not. Throws `not_found`, and
+   * `invalid_request` for the past.
+   */
+  setShiftEnd(request: { readonly profile: string; readonly ends_at?: number }): Promise<readonly Account[]>
+  /** Unlinks and revokes every account of a profile, and then locks the vault unless told not to. */
+  endShift(request: {
+    readonly profile: string
+    readonly keep_remote?: boolean
+    readonly keep_unlocked?: boolean
+  }): Promise<ShiftReport>
   /** Ask the provider again now instead of at the next retry. */
   retry(request: { readonly account: string }): Promise<Account>
   approve(request: {
@@ -125,6 +153,8 @@ export interface WindowApi {
     readonly after?: number
     readonly limit?: number
   }): Promise<{ readonly entries: readonly ActivityEntry[] }>
+  /** Reads the whole record through; `expected` is a head noted earlier. */
+  verifyActivity(request: { readonly expected?: string }): Promise<ActivityVerdict>
   lock(): Promise<Snapshot>
   unlock(request: { readonly passphrase?: string }): Promise<Snapshot>
   configure(request: Partial<Preferences>): Promise<Preferences>
@@ -150,6 +180,7 @@ const byText = object({ text: anyText(65_536) })
 const idOrText: Calls<WindowApi>['describeProvider'] = (value, path) =>
   typeof value === 'object' && value !== null && 'text' in value ? byText(value, path) : byId(value, path)
 const account = text(256)
+const profile = text(64)
 const duration = oneOf('once', '1h', '8h', 'always')
 
 export const windowCalls: Calls<WindowApi> = {
@@ -165,6 +196,7 @@ export const windowCalls: Calls<WindowApi> = {
     password: optional(anyText(4096)),
     params: optional(record(text(2048), 32)),
     label: optional(text(256)),
+    profile: optional(profile),
     account: optional(account),
     open_browser: optional(boolean),
   }),
@@ -178,6 +210,9 @@ export const windowCalls: Calls<WindowApi> = {
   cancelSignIn: object({ id }),
   unlink: object({ account, keep_remote: optional(boolean) }),
   rename: object({ account, label: text(256) }),
+  setProfile: object({ account, profile: optional(profile) }),
+  setShiftEnd: object({ profile, ends_at: optional(integer(0, 100_000_000_000)) }),
+  endShift: object({ profile, keep_remote: optional(boolean), keep_unlocked: optional(boolean) }),
   retry: object({ account }),
   approve: object({
     id,
@@ -194,6 +229,7 @@ export const windowCalls: Calls<WindowApi> = {
     after: optional(integer(0, Number.MAX_SAFE_INTEGER)),
     limit: optional(integer(1, 1000)),
   }),
+  verifyActivity: object({ expected: optional(text(64)) }),
   lock: nothing,
   unlock: object({ passphrase: optional(anyText(1024)) }),
   configure: object({
@@ -202,6 +238,7 @@ export const windowCalls: Calls<WindowApi> = {
     lock_with_screen: optional(boolean),
     notify: optional(boolean),
     approval_duration: optional(duration),
+    activity_days: optional(integer(1, 3650)),
   }),
   setPaused: object({ paused: boolean }),
   consoleLink: nothing,

@@ -5,10 +5,14 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import type { ActivityEntry } from '../contract/model.ts'
 import { type Batch, type Said, UNTIMED } from './activity-batch.ts'
+import { ActivityChain, LINK_TABLE, saidText } from './activity-chain.ts'
 import { openDatabase, transaction } from './database.ts'
 
 const APPLICATION_ID = 0x56_4b_41_43
-const FORMAT = 2
+/** 2 had no chain. */
+const FORMAT = 3
+/** Rows that are chained together at most. */
+const GROUP = 256
 /** Rows one statement writes; what is fewer is written one by one. Most of what a row costs is the call. */
 const AT_ONCE = 64
 /** Texts of which the number is kept in memory. */
@@ -28,13 +32,17 @@ export class ActivityRows {
   readonly #many: StatementSync
   readonly #one: StatementSync
   readonly #matters = new Map<string, number>()
+  readonly chain: ActivityChain
 
   /** Opens or makes the tables of the file at `path`, which exists. */
   constructor(path: string) {
     this.#db = openDatabase(path, false)
     try {
-      if (this.#db.prepare('PRAGMA user_version').get()?.['user_version'] === 0) create(this.#db)
+      const format = this.#db.prepare('PRAGMA user_version').get()?.['user_version']
+      if (format === 0) create(this.#db)
       this.#db.prepare(`${SELECT} LIMIT 1`).get()
+      if (format === 2) addChain(this.#db)
+      this.chain = new ActivityChain(this.#db)
       this.#many = this.#db.prepare(`${INSERT} ${Array<string>(AT_ONCE).fill(ROW).join(', ')}`)
       this.#one = this.#db.prepare(`${INSERT} ${ROW}`)
     } catch (thrown) {
@@ -47,20 +55,26 @@ export class ActivityRows {
   add({ numbers, said }: Batch): void {
     try {
       transaction(this.#db, () => {
-        const matters = said.map((text) => this.#matterOf(text))
+        const texts = said.map(textOf)
+        const matters = said.map((one, place) => this.#matterOf(one, texts[place] ?? ''))
         let values: (number | null)[] = []
+        let last: number | bigint = 0
         for (let i = 0; i < numbers.length; i += 3) {
           const [at = 0, text = 0, took = UNTIMED] = [numbers[i], numbers[i + 1], numbers[i + 2]]
           values.push(at, matters[text] ?? null, took === UNTIMED ? null : took)
           if (values.length < AT_ONCE * 3) continue
-          this.#many.run(...values)
+          last = this.#many.run(...values).lastInsertRowid
           values = []
         }
-        for (let i = 0; i < values.length; i += 3) this.#one.run(...values.slice(i, i + 3))
+        for (let i = 0; i < values.length; i += 3) last = this.#one.run(...values.slice(i, i + 3)).lastInsertRowid
+        const first = Number(last) - numbers.length / 3 + 1
+        for (let i = 0; i < numbers.length; i += GROUP * 3)
+          this.chain.extend({ first: first + i / 3, ...ordered(numbers.slice(i, i + GROUP * 3), texts) })
       })
     } catch (thrown) {
       // What was numbered in there is not, and its numbers will be given to others.
       this.#matters.clear()
+      this.chain.reread()
       throw thrown
     }
   }
@@ -77,17 +91,17 @@ export class ActivityRows {
   }
 
   /**
-   * Deletes what is older than `oldest` among the next `batch` rows after number `after`. Answers the number to go on
-   * after, or `undefined` when no older row is to be expected behind them: rows are in the order of their time, except that
-   * a clock may have been wrong once, so one from the future (of `now`; all in seconds since the epoch) ends no search.
+   * Deletes rows older than `oldest` (seconds since the epoch) from number `after` on, a link of the chain at a time: where
+   * one of its rows is younger, all of them stay. Answers the number to go on after, or `undefined` at the end.
    */
-  prune(after: number, oldest: number, now: number, batch: number): number | undefined {
-    const { last, looked, ahead } = this.#db.prepare(NEXT).get(now, after, batch) ?? {}
-    if (typeof last !== 'number') return undefined
-    const { changes } = this.#db
-      .prepare('DELETE FROM activity WHERE id > ? AND id <= ? AND at < ?')
-      .run(after, last, oldest)
-    return looked === batch && (changes > 0 || ahead !== 0) ? last : undefined
+  prune(after: number, oldest: number): number | undefined {
+    return transaction(this.#db, () => {
+      const { next, rows } = this.chain.forget(after, oldest)
+      for (const { first, last } of rows)
+        this.#db.prepare('DELETE FROM activity WHERE id BETWEEN ? AND ?').run(first, last)
+      if (rows.length > 0) this.chain.dropForgotten()
+      return next
+    })
   }
 
   /** Forgets what no row says any more, once there is much of it; reading every row for a few words would hold up others. */
@@ -103,9 +117,8 @@ export class ActivityRows {
   }
 
   /** The number of what this says; something new is written down. */
-  #matterOf({ action, outcome, client_id, account_id, scope, detail }: Said): number {
+  #matterOf({ action, outcome, client_id, account_id, scope, detail }: Said, key: string): number {
     const said = [action, outcome, ...[client_id, account_id, scope, detail].map((text) => text ?? null)]
-    const key = JSON.stringify(said)
     const known = this.#matters.get(key)
     if (known !== undefined) return known
     const matter = Number(this.#db.prepare(MATTER).get(key, ...said)?.['id'])
@@ -115,9 +128,28 @@ export class ActivityRows {
   }
 }
 
-const NEXT = `
-  SELECT max(id) AS last, count(*) AS looked, sum(at > ?) AS ahead
-  FROM (SELECT id, at FROM activity WHERE id > ? ORDER BY id LIMIT ?)`
+const textOf = ({ action, outcome, client_id, account_id, scope, detail }: Said): string =>
+  saidText({
+    ...{ action, outcome, client_id: client_id ?? null, account_id: account_id ?? null },
+    ...{ scope: scope ?? null, detail: detail ?? null },
+  })
+
+/** The rows with the places of their texts among `said`, which has each once, in the order in which the rows say them. */
+function ordered(
+  numbers: readonly number[],
+  texts: readonly string[],
+): { readonly numbers: readonly number[]; readonly said: readonly string[] } {
+  const places = new Map<string, number>()
+  const placed = numbers.map((value, at) => {
+    if (at % 3 !== 1) return value
+    const text = texts[value] ?? ''
+    const place = places.get(text) ?? places.size
+    places.set(text, place)
+    return place
+  })
+  return { numbers: placed, said: [...places.keys()] }
+}
+
 /** The update changes nothing; without it the number of a text that is there would not be answered. */
 const MATTER = `
   INSERT INTO matter (said, action, outcome, client_id, account_id, scope, detail) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -143,8 +175,18 @@ function create(db: DatabaseSync): void {
         matter INTEGER NOT NULL,
         took_ms INTEGER
       ) STRICT;
+      ${LINK_TABLE};
       PRAGMA user_version = ${String(FORMAT)};
     `)
+  })
+}
+
+/** A record that was kept without a chain gets one; what was changed before is part of it. */
+function addChain(db: DatabaseSync): void {
+  transaction(db, () => {
+    db.exec(LINK_TABLE)
+    new ActivityChain(db).adopt()
+    db.exec(`PRAGMA user_version = ${String(FORMAT)}`)
   })
 }
 

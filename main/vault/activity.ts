@@ -4,8 +4,8 @@
  * and a damaged file only the history, never a sign-in.
  */
 import { existsSync, renameSync } from 'node:fs'
-import type { ActivityLog, Cancel, Clock, Log } from '../broker/ports.ts'
-import type { ActivityEntry } from '../contract/model.ts'
+import { type ActivityLog, type Cancel, type Clock, type Log, StorageFault } from '../broker/ports.ts'
+import { type ActivityEntry, type ActivityVerdict, defaultPreferences } from '../contract/model.ts'
 import { Batch, type Unnumbered } from './activity-batch.ts'
 import { ActivityRows } from './activity-rows.ts'
 import { stamp } from './backups.ts'
@@ -16,19 +16,14 @@ export interface ActivityOptions {
   readonly path: string
   readonly clock: Clock
   readonly log: Log
-  /** Days after which a row is deleted. */
-  readonly retention?: number
 }
 
-const RETENTION = 30
 const DAY = 86_400
 /** Milliseconds rows are gathered, and how many of them are enough to write at once. */
 const GATHER = 100
 const ENOUGH = 1024
 /** Rows kept in memory; while the disk takes none the oldest are dropped and counted. */
 const MOST_WAITING = 10_000
-/** Rows deleted at a time. */
-const BATCH = 2000
 /** Milliseconds between two batches, and until the disk is asked again after a failure. */
 const BETWEEN_BATCHES = 50
 const RETRY = 5000
@@ -51,11 +46,12 @@ export class SqliteActivity implements ActivityLog {
   #dropped = 0
   #failing = false
   #closed = false
+  /** Days after which a row is deleted; none before it is known how many. */
+  #retention: number | undefined
 
   constructor(options: ActivityOptions) {
     this.#options = options
     this.#connect()
-    this.#prune(BETWEEN_BATCHES)
   }
 
   append(entry: Unnumbered): void {
@@ -81,6 +77,25 @@ export class SqliteActivity implements ActivityLog {
     this.#flush()
     const { before = Number.MAX_SAFE_INTEGER, after, limit } = query
     return this.#rows?.list(before, after, limit) ?? []
+  }
+
+  retain(days: number): void {
+    if (days === this.#retention) return
+    this.#retention = days
+    this.#pruning?.()
+    if (!this.#closed) this.#prune(BETWEEN_BATCHES)
+  }
+
+  async verify(expected?: string): Promise<ActivityVerdict> {
+    this.#flush()
+    const steps = this.#rows?.chain.verify(this.#oldest(), expected)
+    if (!steps) throw new StorageFault('The record of what happened cannot be read just now.', undefined)
+    for (;;) {
+      const step = steps.next()
+      if (step.done) return step.value
+      // Others have their turn between two looks.
+      await new Promise<void>((resume) => this.#options.clock.after(0, resume))
+    }
   }
 
   /** Writes what is waiting and closes. */
@@ -151,14 +166,17 @@ export class SqliteActivity implements ActivityLog {
     }
   }
 
+  /** Seconds since the epoch; what is younger is kept. */
+  #oldest(): number {
+    return this.#options.clock.now() / 1000 - (this.#retention ?? defaultPreferences.activity_days) * DAY
+  }
+
   /** Deletes a batch of what is too old, then the next; once a day it looks again. */
-  #prune(delay: number, after = 0): void {
-    const { clock, retention = RETENTION } = this.#options
-    this.#pruning = clock.after(delay, () => {
-      const now = clock.now() / 1000
+  #prune(delay: number, after = -1): void {
+    this.#pruning = this.#options.clock.after(delay, () => {
       let next: number | undefined
       try {
-        next = this.#rows?.prune(after, now - retention * DAY, now, BATCH)
+        next = this.#rows?.prune(after, this.#oldest())
         if (next === undefined) this.#rows?.sweep()
       } catch {
         this.#options.log('warn', 'activity.unpruned')

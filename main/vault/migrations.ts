@@ -45,6 +45,8 @@ const steps: readonly string[] = [
   'ALTER TABLE accounts ADD COLUMN mac BLOB',
   `ALTER TABLE intents ADD COLUMN boot TEXT;
   ALTER TABLE intents ADD COLUMN resting INTEGER NOT NULL DEFAULT 0 CHECK (resting IN (0, 1));`,
+  // Accounts may say their profile, which an older program would take for damage.
+  '',
 ]
 
 /** The format this program reads and writes. */

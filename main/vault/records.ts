@@ -31,6 +31,8 @@ const account: Parser<AccountRecord> = object({
   renewable: boolean,
   linked_at: number,
   last_used_at: optional(number),
+  profile: optional(string),
+  ends_at: optional(number),
   standing: oneOf('connected', 'needs-sign-in', 'misconfigured'),
 })
 

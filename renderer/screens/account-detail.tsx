@@ -15,6 +15,7 @@ import { StateWords } from '../ui/state-words.tsx'
 import { Clock, When } from '../ui/time.tsx'
 import { LongText, Name, Scopes, Sentence } from '../ui/words.tsx'
 import { GrantList } from './grants.tsx'
+import { ChooseProfile } from './shifts.tsx'
 
 interface Props {
   readonly account: Account
@@ -25,7 +26,7 @@ interface Props {
 export function AccountDetail({ account, snapshot, now }: Props): ReactElement {
   const store = useStore()
   const action = useAction()
-  const [asking, setAsking] = useState<'rename' | 'remove'>()
+  const [asking, setAsking] = useState<'profile' | 'rename' | 'remove'>()
   const grants = snapshot.grants.filter((grant) => grant.account_id === account.id)
   const running = snapshot.sign_ins.find((sign_in) => sign_in.account_id === account.id && sign_in.state === 'waiting')
   const signIn = (): void => {
@@ -99,6 +100,13 @@ export function AccountDetail({ account, snapshot, now }: Props): ReactElement {
           {text.account.rename}
         </Button>
         <Button
+          onPress={() => {
+            setAsking('profile')
+          }}
+        >
+          {text.account.profile}
+        </Button>
+        <Button
           tone="danger"
           onPress={() => {
             setAsking('remove')
@@ -124,6 +132,13 @@ export function AccountDetail({ account, snapshot, now }: Props): ReactElement {
         key={`rename-${account.label.slice(0, 64)}`}
         account={account}
         open={asking === 'rename'}
+        onClose={close}
+      />
+      <ChooseProfile
+        key={`profile-${account.profile ?? ''}`}
+        account={account}
+        accounts={snapshot.accounts}
+        open={asking === 'profile'}
         onClose={close}
       />
       <Remove
@@ -181,6 +196,14 @@ function Facts({ account, now }: { readonly account: Account; readonly now: numb
           <dt>{text.account.subject}</dt>
           <dd>
             <LongText of={account.subject} />
+          </dd>
+        </>
+      )}
+      {account.profile !== undefined && (
+        <>
+          <dt>{text.account.profileIs}</dt>
+          <dd>
+            <LongText of={account.profile} />
           </dd>
         </>
       )}

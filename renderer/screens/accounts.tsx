@@ -12,6 +12,7 @@ import { StateWords } from '../ui/state-words.tsx'
 import { When } from '../ui/time.tsx'
 import { Name, Sentence } from '../ui/words.tsx'
 import { AccountDetail } from './account-detail.tsx'
+import { Shifts } from './shifts.tsx'
 
 /** With fewer accounts a filter is only in the way. */
 const FILTER_FROM = 9
@@ -41,6 +42,7 @@ export function AccountsScreen({
           </a>
         )}
       </div>
+      <Shifts snapshot={snapshot} now={now} />
       {adding.map((sign_in) => (
         <a key={sign_in.id} className="row card" href={hrefOf('link', sign_in.id)}>
           <Icon name="hourglass" />

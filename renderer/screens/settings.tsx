@@ -38,6 +38,10 @@ export function SettingsScreen({ snapshot }: { readonly snapshot: Snapshot }): R
           <h2 id="approvals">{text.settings.approvals}</h2>
           <DefaultDuration preferences={snapshot.preferences} />
         </section>
+        <section className="card" aria-labelledby="record">
+          <h2 id="record">{text.settings.record}</h2>
+          <Retention preferences={snapshot.preferences} />
+        </section>
         <VaultCards snapshot={snapshot} />
         <section className="card" aria-labelledby="command-line">
           <h2 id="command-line">{text.settings.commandLine}</h2>
@@ -121,6 +125,25 @@ function DefaultDuration({ preferences }: { readonly preferences: Preferences })
       choices={durations.map((duration) => ({ value: duration, label: durationWords(duration) }))}
       error={error}
       onChange={set}
+    />
+  )
+}
+
+const OFFERED_DAYS = [7, 30, 90, 365]
+
+function Retention({ preferences }: { readonly preferences: Preferences }): ReactElement {
+  const { value, error, set } = usePreference('activity_days', preferences)
+  const choices = [...new Set([...OFFERED_DAYS, value])].toSorted((a, b) => a - b)
+  return (
+    <Select
+      label={text.settings.retention}
+      hint={text.settings.retentionSays}
+      value={String(value)}
+      choices={choices.map((days) => ({ value: String(days), label: text.settings.days(days) }))}
+      error={error}
+      onChange={(days) => {
+        set(Number(days))
+      }}
     />
   )
 }

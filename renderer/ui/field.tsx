@@ -7,13 +7,15 @@ interface FieldProps {
   readonly label: ReactNode
   readonly value: string
   readonly onChange: (value: string) => void
-  readonly type?: 'text' | 'password' | 'search'
+  readonly type?: 'text' | 'password' | 'search' | 'time'
   readonly hint?: ReactNode
   readonly error?: string | undefined
   readonly required?: boolean
   /** Says "optional" beside the label. */
   readonly optional?: boolean
   readonly code?: boolean
+  /** The id of a list of suggestions. */
+  readonly list?: string
   readonly disabled?: boolean
 }
 
@@ -27,6 +29,7 @@ export function Field({
   required = false,
   optional = false,
   code = false,
+  list,
   disabled = false,
 }: FieldProps): ReactElement {
   const id = useId()
@@ -42,6 +45,7 @@ export function Field({
         className={code ? 'code-input' : undefined}
         type={type}
         value={value}
+        list={list}
         required={required}
         disabled={disabled}
         autoComplete="off"

@@ -25,7 +25,7 @@ const secrets = new Set<string>()
 
 async function main(): Promise<void> {
   const started = performance.now()
-  ensureSystemPackages()
+  ensureSystemPackages(['demo'])
   const home = newHome()
   const provider = await startIdentityProvider({ access_ttl: accessLifetime })
   const browser = await chromium.launch({ executablePath: findChromium() ?? '', args: chromiumArguments() })

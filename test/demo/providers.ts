@@ -89,7 +89,7 @@ async function stops(): Promise<readonly Stop[]> {
 /** Links all five, calls each one's API, and renews what can be renewed. Throws at the first claim that does not hold. */
 export async function fiveServices(): Promise<void> {
   const started = performance.now()
-  ensureSystemPackages()
+  ensureSystemPackages(['demo'])
   const home = newHome()
   const all = await stops()
   const browser = await chromium.launch({ executablePath: findChromium() ?? '', args: chromiumArguments() })

@@ -2,11 +2,12 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectShown } from '../e2e/browser.ts'
+import { expectShown, goIn } from '../e2e/browser.ts'
 import { type IdentityProvider, startIdentityProvider, visit } from '../fakes/identity-provider.ts'
 import { until } from '../setup/daemon.ts'
+import { readPicture, tokenInPicture } from './pictures.ts'
 import { fetchToken } from './programs.ts'
-import { allow, askToPair, call, type DesktopApp, readEndpoint, snapshotOf, startApp } from './rig.ts'
+import { allow, askToPair, call, type DesktopApp, pressEscape, readEndpoint, snapshotOf, startApp } from './rig.ts'
 
 let provider: IdentityProvider
 let app: DesktopApp
@@ -94,6 +95,36 @@ describe('the desktop app', () => {
     expect(JSON.stringify(providers)).not.toMatch(/"access_token"|"client_token"|"token_hash"/u)
     const token = readFileSync(app.paths.cliToken, 'utf8').trim()
     expect(shown).not.toContain(token)
+  })
+
+  it('shows no token in any picture of its windows', { timeout: 90_000 }, async () => {
+    const page = await app.main()
+    const tokens = [...(await provider.issued()), readFileSync(app.paths.cliToken, 'utf8').trim()]
+    expect(tokens.length).toBeGreaterThan(2)
+    const [account] = (await snapshotOf(page)).accounts
+    const pairing = askToPair(app, 'once more')
+    const prompt = await app.prompt()
+    await expectShown(prompt.getByText('once more').first())
+    const screens = ['accounts', `accounts/${account?.id ?? ''}`, 'link', 'apps', 'approvals', 'activity', 'settings']
+    const texts = [await readPicture(prompt, app.place.folder)]
+    for (const screen of screens) {
+      await goIn(page)(screen)
+      texts.push(await readPicture(page, app.place.folder))
+    }
+    expect(texts.map((text) => tokenInPicture(text, tokens))).toEqual(texts.map(() => undefined))
+    // The reader reads: names are found, and so would a token be.
+    expect(texts[0]).toMatch(/once more/u)
+    expect(texts[1]).toMatch(/ada at work/u)
+    for (const token of tokens.filter((one) => one.length < 100)) {
+      await page.evaluate((text) => {
+        const line = Object.assign(document.createElement('code'), { id: 'planted', textContent: text })
+        document.querySelector('h1')?.replaceChildren(line)
+      }, token)
+      expect(tokenInPicture(await readPicture(page, app.place.folder), [token])).toBe(token)
+    }
+    await page.reload()
+    await pressEscape(prompt)
+    expect((await pairing).code).toBe(6)
   })
 
   it('comes up when it is started again, and only then', async () => {

@@ -42,7 +42,7 @@ async function allPreferences(): Promise<readonly Electron.WebPreferences[]> {
   const answer = pair(app.paths, 'checklist')
   const prompt = await app.prompt()
   const preferences = await app.app.evaluate(() =>
-    [...electronStandIn.windowOptions.values()].map(({ webPreferences }) => webPreferences ?? {}),
+    witness.windowOptions.map(({ webPreferences }) => webPreferences ?? {}),
   )
   await expectShown(prompt.getByText('checklist').first())
   await pressEscape(prompt)
@@ -225,7 +225,7 @@ describe('the security checklist', () => {
       await page.evaluate((address) => void window.open(address), url)
     expect((await snapshotOf(page)).host).toBe('desktop')
     expect(app.opened()).toEqual([])
-    expect(await app.app.evaluate(() => [...electronStandIn.opened])).toEqual([])
+    expect(await app.app.evaluate(() => [...witness.opened])).toEqual([])
   })
 
   it('16: Electron is of a supported line, and the one that is tested', () => {

@@ -1,10 +1,10 @@
-/** V4: what the app does as the system's key store comes and goes. Needs the stand-in, whose key store can be told to. */
+/** V4: what the app does as the system's key store comes and goes. The specs' own key store can be told to. */
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Snapshot } from '../../main/contract/window-api.ts'
-import { type SafeStorageMode, safeStorageVariable } from '../electron-double/control.ts'
+import { keyringFile, type SafeStorageMode, safeStorageVariable } from '../electron-double/key-store.ts'
 import { call, type DesktopApp, newPlace, type Place, snapshotOf, startApp } from './rig.ts'
 
 let place: Place | undefined
@@ -52,7 +52,7 @@ describe('V4: the vault and the system’s key store', () => {
         notice: expect.stringMatching(/locked or busy/u) as string,
       })
       // The keyring is another one: a new profile, a reset login keychain.
-      const keyring = join(first.paths.home, 'desktop', 'keyring.stand-in')
+      const keyring = join(first.paths.home, 'desktop', keyringFile)
       renameSync(keyring, `${keyring}.kept`)
       expect(await vault('v11')).toMatchObject({
         ...locked,

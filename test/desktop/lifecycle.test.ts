@@ -17,11 +17,11 @@ afterEach(async () => {
 })
 
 const trayIds = (): Promise<readonly string[]> =>
-  app.app.evaluate(() => electronStandIn.trays[0]?.menu?.items.map(({ id }) => id) ?? [])
-const trayTip = (): Promise<string | undefined> => app.app.evaluate(() => electronStandIn.trays[0]?.toolTip)
+  app.app.evaluate(() => witness.trays[0]?.menu?.items.map(({ id }) => id) ?? [])
+const trayTip = (): Promise<string | undefined> => app.app.evaluate(() => witness.trays[0]?.toolTip)
 const press = (id: string): Promise<void> =>
   app.app.evaluate((_electron, name) => {
-    electronStandIn.trays[0]?.menu?.getMenuItemById(name)?.click()
+    witness.trays[0]?.menu?.getMenuItemById(name)?.click()
   }, id)
 const power = (event: 'lock-screen' | 'unlock-screen' | 'resume' | 'suspend'): Promise<unknown> =>
   app.app.evaluate(({ powerMonitor }, name) => powerMonitor.emit(name), event)
@@ -71,7 +71,7 @@ describe('the tray', () => {
 
 describe('notifications', () => {
   const titles = (): Promise<readonly string[]> =>
-    app.app.evaluate(() => electronStandIn.notifications.map(({ title }) => title))
+    app.app.evaluate(() => witness.notifications.map(({ title }) => title))
 
   it('tell of a question while no window is there, have no buttons, and open the window', async () => {
     await closeAll()
@@ -81,10 +81,10 @@ describe('notifications', () => {
     expect(await titles()).toEqual(['“deploy-cli” wants to be paired'])
     expect(
       await app.app.evaluate(() =>
-        electronStandIn.notifications.map((one) => (one as { actions?: unknown[] }).actions?.length ?? 0),
+        witness.notifications.map((one) => (one as { actions?: unknown[] }).actions?.length ?? 0),
       ),
     ).toEqual([0])
-    await app.app.evaluate(() => electronStandIn.notifications[0]?.emit('click'))
+    await app.app.evaluate(() => witness.notifications[0]?.emit('click'))
     const page = await app.main()
     await expectShown(page.getByRole('heading', { level: 1, name: 'Approvals' }))
     const [question] = (await snapshotOf(page)).requests

@@ -13,6 +13,7 @@ import type { Snapshot, WindowApi, WindowResult } from '../../main/contract/wind
 import { type Desktop, type DesktopOptions, launchDesktop } from '../electron-double/launch.ts'
 import { issuedTokens } from '../fakes/identity-provider.ts'
 import { collect, type CommandResult, runCli, startCli, until } from '../setup/daemon.ts'
+import { writeWitness } from './witness.ts'
 
 export interface Place {
   /** Stands for the person's home folder. */
@@ -73,7 +74,12 @@ export async function startApp(options: StartOptions = {}): Promise<DesktopApp> 
   const browser = join(place.folder, 'browser.sh')
   writeFileSync(browser, `#!/bin/sh\nprintf '%s\\n' "$1" >> '${openedFile}'\n`, { mode: 0o755 })
   const env = { VALETKEY_HOME: place.paths.home, BROWSER: browser, ...options.env }
-  const desktop = await launchDesktop({ home: place.folder, args: options.args ?? [], env })
+  const desktop = await launchDesktop({
+    home: place.folder,
+    preloads: [writeWitness(place.folder)],
+    args: options.args ?? [],
+    env,
+  })
   const child = desktop.app.process()
   const output: string[] = []
   child.stderr?.setEncoding('utf8').on('data', (text: string) => output.push(text))
@@ -123,7 +129,7 @@ export async function startApp(options: StartOptions = {}): Promise<DesktopApp> 
 /** A client token, or a signed one of a provider (RFC 7519); opaque ones are known by name. */
 const tokenShaped = /vkc_[\w-]{40}|\beyJ[\w-]{8,}\.[\w-]{8,}\./u
 
-/** Searches the log, what every window holds and, on the stand-in, every message to and from the pages. */
+/** Searches the log, what every window holds and every message to and from the pages. */
 async function expectNoToken(app: DesktopApp): Promise<void> {
   const windows = app.app.windows().map((page) =>
     page
@@ -135,8 +141,7 @@ async function expectNoToken(app: DesktopApp): Promise<void> {
       // It is closing, or about to be drawn anew.
       .catch(() => ''),
   )
-  const messages =
-    app.runtime === 'stand-in' ? await app.app.evaluate(() => electronStandIn.messages.join('\n')).catch(() => '') : ''
+  const messages = await app.app.evaluate(() => witness.messages.join('\n')).catch(() => '')
   const text = [app.output(), ...(await Promise.all(windows)), messages].join('\n')
   const found = [tokenShaped.exec(text)?.[0], ...(await issuedTokens()).filter((token) => text.includes(token))]
   for (const token of found) if (token !== undefined) throw new Error(`a token left the broker: ${token.slice(0, 8)}…`)

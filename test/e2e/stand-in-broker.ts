@@ -10,7 +10,6 @@ import { Broker } from '../../main/broker/broker.ts'
 import type { DecidingDoor, Line } from '../../main/broker/doors.ts'
 import type {
   PreferenceStore,
-  ActivityLog,
   ClientRecord,
   GrantMaterial,
   Ports,
@@ -26,7 +25,6 @@ import type { PairAnswer, TokenAnswer, TokenRequest } from '../../main/contract/
 import { BrokerError } from '../../main/contract/errors.ts'
 import {
   defaultPreferences,
-  type ActivityEntry,
   type ClientKind,
   type Preferences,
   type ProviderSummary,
@@ -37,6 +35,7 @@ import { openLibrary } from '../../main/providers/library.ts'
 import { systemClock, systemRandomness } from '../../main/daemon/clock.ts'
 import { loadAssets } from '../../main/daemon/console-assets.ts'
 import { type Console, startConsole } from '../../main/daemon/console.ts'
+import { MemoryActivity } from '../fakes/activity-log.ts'
 import { connection, MemoryVault, ScriptedServers } from '../fakes/broker-ports.ts'
 
 const rendererFolder = resolve(import.meta.dirname, '../../dist/renderer')
@@ -123,8 +122,8 @@ class HouseServers extends ScriptedServers {
     })
   }
 
-  override revoke(): Promise<{ readonly kind: 'revoked' }> {
-    return Promise.resolve(this.revocation as { readonly kind: 'revoked' })
+  override revoke(): Promise<RevokeOutcome> {
+    return Promise.resolve(this.revocation)
   }
 
   /** The person finishes the sign-in at the provider. */
@@ -157,29 +156,6 @@ function materialFor(scope: string, provider: string): GrantMaterial {
   }
 }
 
-/** Newest first; `before` and `after` as in `WindowApi.activity`. */
-class HouseActivity implements ActivityLog {
-  readonly rows: ActivityEntry[] = []
-
-  append(entry: Omit<ActivityEntry, 'id'>): void {
-    this.rows.push({ ...entry, id: this.rows.length + 1 })
-  }
-  list({
-    before,
-    after,
-    limit,
-  }: {
-    before?: number
-    after?: number
-    limit: number
-  }): Promise<readonly ActivityEntry[]> {
-    const fitting = this.rows.filter(
-      ({ id }) => (before === undefined || id < before) && (after === undefined || id > after),
-    )
-    return Promise.resolve(fitting.toReversed().slice(0, limit))
-  }
-}
-
 /** A program that asks, as the endpoint would carry it. */
 export interface Program {
   readonly client: ClientRecord
@@ -193,7 +169,7 @@ export interface StandIn {
   readonly broker: Broker
   readonly vault: HouseVault
   readonly servers: HouseServers
-  readonly activity: HouseActivity
+  readonly activity: MemoryActivity
   readonly preferences: HousePreferences
   /** What the person's surfaces are served from, `patch` included. */
   readonly deciding: DecidingDoor
@@ -232,7 +208,7 @@ class HousePreferences implements PreferenceStore {
 export async function startStandIn(options: { readonly port?: number } = {}): Promise<StandIn> {
   const vault = new HouseVault()
   const servers = new HouseServers()
-  const activity = new HouseActivity()
+  const activity = new MemoryActivity()
   const preferences = new HousePreferences()
   const ports: Ports = {
     clock: systemClock,

@@ -5,14 +5,7 @@
  * `webContents.forcefullyCrashRenderer()` work on both).
  */
 import type Electron from 'electron'
-
-/**
- * How the secret store of the system behaves. `v11`: a key in the keyring. `v10`: no keyring, so Chromium obfuscates with
- * a key that everybody knows. `temporarily-unavailable`: decrypting is refused for now. `key-lost`: what was encrypted
- * before can no longer be decrypted. `re-encrypt`: it can, and should be encrypted again. `encryption-fails`: encrypting
- * is refused.
- */
-export type SafeStorageMode = 'v11' | 'v10' | 'temporarily-unavailable' | 'key-lost' | 're-encrypt' | 'encryption-fails'
+import { type SafeStorageMode, safeStorageVariable } from './key-store.ts'
 
 export interface TrayRecord {
   readonly tray: Electron.Tray
@@ -54,9 +47,6 @@ export interface Control {
   /** What macOS does with a link to the app's scheme. */
   openUrl: (url: string) => void
 }
-
-/** The environment variable that sets `safeStorageMode` from the start. */
-export const safeStorageVariable = 'VALETKEY_STAND_IN_SAFE_STORAGE'
 
 const modes: readonly SafeStorageMode[] = [
   'v11',

@@ -15,6 +15,8 @@ export type Runtime = 'electron' | 'stand-in'
 export interface DesktopOptions {
   /** The app: a folder with a `package.json`, or a script. The repository's own when left out. */
   readonly app?: string
+  /** CommonJS modules that the main process loads before the app. */
+  readonly preloads?: readonly string[]
   /** Arguments after the app. */
   readonly args?: readonly string[]
   /** Added to the environment. */
@@ -121,7 +123,8 @@ export async function launchDesktop(options: DesktopOptions): Promise<Desktop> {
   }
   const args = [options.app ?? resolve(import.meta.dirname, '../..'), ...(options.args ?? [])]
   // The colour scheme is `nativeTheme`'s to say.
-  const app = await _electron.launch({ args, env, colorScheme: null, timeout: 30_000 })
+  const preloads = (options.preloads ?? []).flatMap((module) => ['-r', module])
+  const app = await _electron.launch({ args: [...preloads, ...args], env, colorScheme: null, timeout: 30_000 })
   const executable = runtime === 'stand-in' ? join(standInFolder, 'electron') : (findElectron() ?? '')
   return { app, runtime, command: { executable, args, env } }
 }

@@ -7,7 +7,6 @@ import {
   GenerationConflict,
   StorageFault,
   type AccountRecord,
-  type ActivityLog,
   type AuthorizationServers,
   type ClientRecord,
   type Clock,
@@ -18,6 +17,7 @@ import {
   type Person,
   type Ports,
   type RefreshOutcome,
+  type RevokeOutcome,
   type RunningSignIn,
   type SignInOutcome,
   type StoredGrant,
@@ -28,6 +28,7 @@ import { BrokerError } from '../../main/contract/errors.ts'
 import { defaultPreferences, type ActivityEntry, type Grant, type VaultState } from '../../main/contract/model.ts'
 import { Secret } from '../../main/broker/secret.ts'
 import { openLibrary } from '../../main/providers/library.ts'
+import { MemoryActivity } from './activity-log.ts'
 
 /** Lets every promise that can settle, settle. */
 export async function settled(): Promise<void> {
@@ -272,7 +273,7 @@ export class ScriptedServers implements AuthorizationServers {
   deliver(): Promise<boolean> {
     return Promise.resolve(false)
   }
-  revoke(material: GrantMaterial): Promise<{ readonly kind: 'revoked' }> {
+  revoke(material: GrantMaterial): Promise<RevokeOutcome> {
     this.revoked.push(material.refresh_token?.reveal() ?? '')
     return Promise.resolve({ kind: 'revoked' })
   }
@@ -295,20 +296,16 @@ export function createRig(): Rig {
   const vault = new MemoryVault()
   const servers = new ScriptedServers()
   const opened: string[] = []
-  const rows: Omit<ActivityEntry, 'id'>[] = []
+  const activity = new MemoryActivity()
   const faults: FaultPoint[] = []
   let counter = 0
   let preferences = defaultPreferences
-  const activity: ActivityLog = {
-    append: (entry) => void rows.push(entry),
-    list: () => Promise.resolve(rows.map((row, index) => ({ ...row, id: index + 1 })).toReversed()),
-  }
   const rig: Rig = {
     clock,
     vault,
     servers,
     opened,
-    rows,
+    rows: activity.rows,
     faults,
     browser: true,
     ports: {

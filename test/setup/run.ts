@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve, sep } from 'node:path'
 import { summarise, type Report } from './summary.ts'
 import { ensureSystemPackages, findChromium } from './system-packages.ts'
 
@@ -52,6 +52,8 @@ async function vitest(paths: readonly string[], reportFile: string, env: NodeJS.
       'run',
       ...['--config', join(testFolder, 'vitest.config.ts')],
       ...['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
+      // A path given to vitest is looked for anywhere in a file's: `desktop/` would also mean `unit/desktop/`.
+      ...(paths.some((path) => path.includes(`${sep}unit${sep}`)) ? [] : ['--exclude', '**/unit/**']),
       ...paths,
     ],
     { stdio: ['ignore', 'inherit', 'inherit'], env, cwd: dirname(testFolder) },
@@ -85,7 +87,7 @@ async function run(args: readonly string[]): Promise<number> {
         'Run them through npm (npm test): npm ci has brought the right Node for its scripts.',
     )
   if (suites.length === 0) throw new Error('Name at least one suite: unit, integration, adversarial, e2e.')
-  if (suites.some((suite) => suite !== 'unit')) ensureSystemPackages()
+  if (suites.some((suite) => suite !== 'unit')) ensureSystemPackages(suites)
   if (real) {
     const { chooseRuntime, findElectron } = await import('../electron-double/launch.ts')
     chooseRuntime(real, findElectron())

@@ -1,7 +1,7 @@
 /**
- * The programs the suites drive that npm cannot bring: a browser, a keyring, a session bus, a terminal. The rule: a suite never runs
- * without what it drives and never passes over it quietly; what is missing is installed where that is ours to do (root on
- * Debian), and anywhere else named together with the command that brings it.
+ * The programs the suites drive that npm cannot bring: a browser, a keyring, a session bus, a terminal, a reader of
+ * pictures. The rule: a suite never runs without what it drives and never passes over it quietly; what is missing is
+ * installed where that is ours to do (root on Debian), and anywhere else named together with the command that brings it.
  */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
@@ -23,6 +23,7 @@ const needs: readonly Need[] = [
     ['secret-tool', 'libsecret-tools'],
     ['xdg-mime', 'xdg-utils'],
     ['script', 'bsdutils'],
+    ['tesseract', 'tesseract-ocr'],
   ].map(([program = '', debianPackage = '']) => ({ program, find: () => onPath(program), debianPackage })),
 ]
 
@@ -55,12 +56,13 @@ export function chromiumArguments(...more: readonly string[]): string[] {
   ]
 }
 
-/** Makes sure that everything is there, installing it where that can be done. Throws a sentence saying what to do. */
-export function ensureSystemPackages(): void {
+/** Makes sure that everything the suites need is there, installing it where that can be done. Throws a sentence saying what to do. */
+export function ensureSystemPackages(suites: readonly string[]): void {
   const named = process.env['CHROMIUM_PATH'] ?? ''
   if (named !== '' && findChromium() === null)
     throw new Error(`CHROMIUM_PATH names ${named}, which is no program. Unset it, or name the browser's executable.`)
-  const missing = needs.filter(({ find }) => find() === null)
+  const isNeeded = ({ program }: Need): boolean => program !== 'tesseract' || suites.includes('desktop')
+  const missing = needs.filter((need) => isNeeded(need) && need.find() === null)
   if (missing.length === 0) return
   const packages = missing.map(({ debianPackage }) => debianPackage)
   const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`

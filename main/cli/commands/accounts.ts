@@ -47,7 +47,8 @@ function accountRow({ label, provider, state, token, last_used_at, id, scope }: 
   return [label, provider, state, formatTime(token?.renews_at), formatTime(last_used_at), id, scope]
 }
 
-const remains = {
+/** What became of an account's tokens, in words. */
+export const remains = {
   revoked: 'its tokens were revoked at the provider',
   kept: 'its tokens were left alone at the provider, as asked',
   unsupported: 'the provider has no way to revoke tokens; end the session in its own settings',

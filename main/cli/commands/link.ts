@@ -20,6 +20,7 @@ export interface LinkOptions {
   readonly clientSecretStdin?: boolean
   readonly param?: readonly string[]
   readonly label?: string
+  readonly profile?: string
   readonly account?: string
 }
 
@@ -77,6 +78,7 @@ function toRequest(provider: string, options: LinkOptions, secret: string | unde
     ...(secret !== undefined && { client_secret: secret }),
     ...(Object.keys(params).length > 0 && { params }),
     ...(options.label !== undefined && { label: options.label }),
+    ...(options.profile !== undefined && { profile: options.profile }),
     ...(options.account !== undefined && { account: options.account }),
     open_browser: false,
   }

@@ -2,6 +2,7 @@
  * The sample app of the stand-in, started for a test file. The rule: it has a home of its own, removed afterwards, and it is
  * ended by the test that started it.
  */
+import '../../electron-double/control.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'

@@ -88,6 +88,11 @@ describe('V4: the safe-storage slot', () => {
     }
     storage.password = 'two'
     expect(await problem()).toMatch(/^lost: .*no longer has the key/u)
+    // One time in 256 another key opens it to something: chance is no damage.
+    const decrypt = storage.decryptStringAsync.bind(storage)
+    storage.decryptStringAsync = async () => ({ result: 'Ñ\u0003¶ garbled', shouldReEncrypt: false })
+    expect(await problem()).toMatch(/^lost: .*no longer has the key/u)
+    storage.decryptStringAsync = decrypt
     // The keyring is gone for now: what it had is not lost.
     storage.password = null
     expect(await problem()).toMatch(/^unavailable: /u)
