@@ -23,7 +23,7 @@ const latency = 20
 
 export async function measureCrowded(stage: Stage): Promise<readonly Row[]> {
   const provider = await stage.provider()
-  const turns = stage.rounds(40) + 1
+  const turns = stage.rounds(20) + 1
   const dueIn = (turn: number): readonly string[] =>
     Array.from({ length: due }, (_, index) => `due-${String(turn)}-${String(index)}`)
   const plans: readonly Plan[] = [
