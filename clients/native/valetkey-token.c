@@ -8,12 +8,14 @@
  * It is what the command `valetkey` of a package is, and dist/valetkey of a checkout.
  */
 #define _GNU_SOURCE
+#define __STDC_WANT_LIB_EXT1__ 1
 #include "outcome.h"
 #include "place.h"
 #include <limits.h>
 #ifdef __APPLE__
 #include <mach-o/dyld.h>
-#else
+#endif
+#ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
