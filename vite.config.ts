@@ -70,7 +70,7 @@ function buildFastPath(): void {
   const time = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
   // It starts the command line by its file.
   chmodSync(resolve(dist, 'cli.cjs'), 0o755)
-  if (time(output) > Math.max(...sources.map(time))) return
+  if (time(output) > Math.max(...sources.map(time)) && time(resolve(dist, 'valetkey')) > 0) return
   for (const name of [output, resolve(dist, 'valetkey')]) rmSync(name, { force: true })
   const tried: string[] = []
   for (const compiler of process.platform === 'win32' ? [] : compilers)

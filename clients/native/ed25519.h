@@ -1,9 +1,9 @@
 /*
  * Whether an Ed25519 signature is good (RFC 8032 section 5.1.7), with SHA-512 (FIPS 180-4) for it. The rule: nothing in
  * here is secret (key, message and signature are all public), so it is written to be read, and it checks what OpenSSL
- * checks: the key is a point and not one of the eight that fit anything, and the scalar is below the group's order. The arithmetic (sixteen limbs of sixteen bits,
- * one complete addition for everything) is in the manner of TweetNaCl, which is in the public domain
- * (https://tweetnacl.cr.yp.to, Bernstein, van Gastel, Janssen, Lange, Schwabe, Smetsers).
+ * checks: the key is a point and not one of the eight that fit anything, and the scalar is below the group's order. The
+ * arithmetic (sixteen limbs of sixteen bits, one complete addition for everything) is in the manner of TweetNaCl, which
+ * is in the public domain (https://tweetnacl.cr.yp.to; Bernstein, van Gastel, Janssen, Lange, Schwabe, Smetsers).
  */
 #ifndef VALETKEY_ED25519_H
 #define VALETKEY_ED25519_H

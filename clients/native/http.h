@@ -225,7 +225,8 @@ static bool read_head(struct connection *connection, struct head *head) {
   if (end - line > HEAD_LIMIT) return broken(connection, "its head is too long");
   connection->from += (size_t)(end - line) + 4;
   const unsigned char *stop = find_line(line, end);
-  if (stop - line < 12 || memcmp(line, begin, 9) != 0 || line[9] < '1' || line[9] > '5' || !is_digits(line + 9, line + 12) ||
+  if (stop - line < 12 || memcmp(line, begin, 9) != 0 || line[9] < '1' || line[9] > '5' ||
+      !is_digits(line + 9, line + 12) ||
       (stop > line + 12 && (line[12] != ' ' || !is_field(line + 13, stop))))
     return broken(connection, "it is not HTTP/1.1");
   head->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
@@ -288,7 +289,8 @@ static bool read_chunks(struct connection *connection, struct body *body, size_t
     if (!read_bytes(connection, body, limit, size)) return false;
     while (connection->to - connection->from < 2)
       if (!receive_more(connection)) return false;
-    if (memcmp(connection->bytes + connection->from, "\r\n", 2) != 0) return broken(connection, "its chunks are malformed");
+    if (memcmp(connection->bytes + connection->from, "\r\n", 2) != 0)
+      return broken(connection, "its chunks are malformed");
     connection->from += 2;
   }
   for (size_t trailer = 0;;) {
@@ -322,7 +324,7 @@ static bool read_body(struct connection *connection, const struct head *head, st
     size_t size = 0;
     if (length->to - length->from > 15 || length->to == length->from || !is_digits(length->from, length->to))
       return broken(connection, "its length is ambiguous");
-    for (const unsigned char *digit = length->from; digit < length->to; digit++) size = size * 10 + (size_t)(*digit - '0');
+    for (const unsigned char *at = length->from; at < length->to; at++) size = size * 10 + (size_t)(*at - '0');
     if (size > limit) return broken(connection, "it is too long");
     done = read_bytes(connection, body, limit, size);
   }

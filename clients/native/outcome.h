@@ -1,6 +1,6 @@
 /*
- * How an answer is told: main/cli/{token,reply,output}.ts in C. The rule: stdout gets the token and a newline or nothing at
- * all, stderr gets the very words of the full command line, the exit status is the error's from one table
+ * How an answer is told: main/cli/{token,reply,output}.ts in C. The rule: stdout gets the token and a newline or
+ * nothing at all, stderr gets the very words of the full command line, the exit status is the error's from one table
  * (main/contract/errors.ts), and text that others chose is made harmless before it is shown.
  */
 #ifndef VALETKEY_OUTCOME_H
@@ -151,7 +151,10 @@ static void add_refusal_json(const struct refusal *refusal) {
     add_choices(refusal->candidates, true);
     add(&words, "]");
   }
-  if (refusal->retry_after >= 0) add(&words, ",\"retry_after\":"), add_number(&words, (unsigned long)refusal->retry_after);
+  if (refusal->retry_after >= 0) {
+    add(&words, ",\"retry_after\":");
+    add_number(&words, (unsigned long)refusal->retry_after);
+  }
   add(&words, "}\n");
 }
 
@@ -178,8 +181,9 @@ static int exit_of(struct text error) {
 static int refuse(const void *bytes, size_t size, long retry_after, bool as_json) {
   static const char no_json[] = "{\"error\":\"server_error\",\"error_description\":\"The answer is not JSON.\","
                                 "\"resolve\":{\"command\":\"valetkey doctor\"}}";
-  static const char no_reason[] = "{\"error\":\"server_error\",\"error_description\":\"The broker refused without saying "
-                                  "why.\",\"resolve\":{\"command\":\"valetkey doctor\"}}";
+  static const char no_reason[] = "{\"error\":\"server_error\",\"error_description\":"
+                                  "\"The broker refused without saying why.\","
+                                  "\"resolve\":{\"command\":\"valetkey doctor\"}}";
   struct refusal refusal;
   if (!read_refusal(&refusal, bytes, size, retry_after)) read_refusal(&refusal, no_json, sizeof no_json - 1, -1);
   else if (exit_of(refusal.error) == 0 || refusal.description.from == NULL)
@@ -190,7 +194,7 @@ static int refuse(const void *bytes, size_t size, long retry_after, bool as_json
   return exit_of(refusal.error);
 }
 
-/* Tells a fault of our own making: code, sentence (of which `name` is the variable part) and what to do; NULL for none. */
+/* Tells a fault we found: code, sentence (of which `name` is the variable part) and what to do, NULL for nothing. */
 static int fault(const char *code, const char *before, const char *name, const char *after, const char *command,
                  bool as_json) {
   static char bytes[8192];
@@ -206,7 +210,7 @@ static int fault(const char *code, const char *before, const char *name, const c
   return refuse(bytes, sheet.used, -1, as_json);
 }
 
-/* RFC 6750 section 2.1 and RFC 9110 section 11.4: visible ASCII on one line, or a shell would be given something else. */
+/* RFC 6750 section 2.1, RFC 9110 section 11.4: visible ASCII on one line, or a shell would be given something else. */
 static bool is_line(struct text text) {
   bool any = text.from < text.to;
   for (long code; any && (code = next_code(&text)) >= 0;)

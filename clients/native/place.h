@@ -1,8 +1,8 @@
 /*
- * Where the broker is, and whether what is there can only be ours: main/contract/home.ts and main/cli/{place,trust,proof}.ts
- * in C. The rule (S9): nothing secret is written to a connection until either the file system proves that no other user
- * could have put the socket there, or the broker has proved its identity on our nonce. Whatever is not plainly right is
- * `false`, for the full command line to judge and to put into words.
+ * Where the broker is, and whether what is there can only be ours: main/contract/home.ts and, of main/cli, place.ts,
+ * trust.ts and proof.ts in C. The rule (S9): nothing secret is written to a connection until either the file system
+ * proves that no other user could have put the socket there, or the broker has proved its identity on our nonce.
+ * Whatever is not plainly right is `false`, for the full command line to judge and to put into words.
  */
 #ifndef VALETKEY_PLACE_H
 #define VALETKEY_PLACE_H
@@ -207,7 +207,8 @@ static bool open_door(struct connection *connection, struct body *body, const st
   if (place->port > 0) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)place->port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return dial(connection, (const struct sockaddr *)&address, sizeof address, PATIENCE) && proves_itself(connection, body, place);
+    return dial(connection, (const struct sockaddr *)&address, sizeof address, PATIENCE) &&
+           proves_itself(connection, body, place);
   }
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(place->name.text);

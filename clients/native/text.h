@@ -1,7 +1,7 @@
 /*
- * Text: written piece by piece, read from JSON (RFC 8259), made harmless for a terminal. The rule: nothing is allocated,
- * nothing is written past an end, and a piece of JSON is a place in the bytes it came in until somebody prints it; what
- * two readers could read differently (invalid UTF-8, deep nesting) is no JSON here.
+ * Text: written piece by piece, read from JSON (RFC 8259), made harmless for a terminal. The rule: nothing is
+ * allocated and nothing is written past an end; and a piece of JSON is a place in the bytes it came in until somebody
+ * prints it; what two readers could read differently (invalid UTF-8, deep nesting) is no JSON here.
  */
 #ifndef VALETKEY_TEXT_H
 #define VALETKEY_TEXT_H
@@ -154,12 +154,12 @@ static void add_json(struct sheet *sheet, struct text text) {
   for (long code; (code = next_code(&text)) >= 0;) {
     const char *known = code > 0 && code < 0x80 ? strchr(values, (int)code) : NULL;
     if (known != NULL) add_byte(sheet, '\\'), add_byte(sheet, names[known - values]);
-    else if (code < 0x20 || (code >= 0xd800 && code < 0xe000)) add(sheet, "\\u"), add_hex(sheet, (unsigned long)code, 4);
-    else add_code(sheet, code);
+    else if (code >= 0x20 && (code < 0xd800 || code > 0xdfff)) add_code(sheet, code);
+    else add(sheet, "\\u"), add_hex(sheet, (unsigned long)code, 4);
   }
 }
 
-/* What can act on a terminal or lie about reading order, as main/cli/output.ts spells it out: Cc, Cf, Cs, Co and some. */
+/* What can act on a terminal or lie about reading order, as main/cli/output.ts spells it: Cc, Cf, Cs, Co and some. */
 static const long unsafe_codes[][2] = {
   {0, 0x1f},         {0x7f, 0x9f},       {0xad, 0xad},       {0x600, 0x605},     {0x61c, 0x61c},
   {0x6dd, 0x6dd},    {0x70f, 0x70f},     {0x890, 0x891},     {0x8e2, 0x8e2},     {0x115f, 0x1160},

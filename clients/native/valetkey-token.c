@@ -1,9 +1,9 @@
 /*
  * `valetkey token` in the time a process takes. The rule: this program does the one thing that scripts do a thousand
  * times a day, and hands everything else over to the full command line beside it, untouched: other commands, options it
- * does not know, arguments that are wrong, a home it cannot make sense of, a broker that is not there or not ours. Up to
- * the moment the request is written nothing has happened that could not happen again; from then on the answer is given
- * here, in the full command line's own words, and nothing is asked twice.
+ * does not know, arguments that are wrong, a home it cannot make sense of, a broker that is not there or not ours. Up
+ * to the moment the request is written nothing has happened that could not happen again; from then on the answer is
+ * given here, in the full command line's own words, and nothing is asked twice.
  *
  * It is what the command `valetkey` of a package is, and dist/valetkey of a checkout.
  */
@@ -31,7 +31,9 @@ static struct body body;
 
 /* ---- What is asked (main/cli/token-arguments.ts) ---- */
 
-enum option { SCOPE, RESOURCE, AUDIENCE, REASON, MIN_VALID, TIMEOUT, INTERACTION, FORCE_REFRESH, AS, HEADER, JSON, OPTIONS };
+enum option {
+  SCOPE, RESOURCE, AUDIENCE, REASON, MIN_VALID, TIMEOUT, INTERACTION, FORCE_REFRESH, AS, HEADER, JSON, OPTIONS
+};
 
 /* Those with a `member` are one of the request, in the order the full command line sends them. */
 static const struct {
@@ -163,10 +165,12 @@ static int tell_trouble(const char *place, unsigned long patience, bool head, bo
       add_number(&sheet, patience);
       return fault("timeout", "No answer within ", seconds, " seconds.", NULL, as_json);
     case BROKEN:
-      return fault("server_error", "The answer could not be understood: ", connection.why, ".", "valetkey doctor", as_json);
+      return fault("server_error", "The answer could not be understood: ", connection.why, ".", "valetkey doctor",
+                   as_json);
     default:
       if (head) return fault("not_running", "The broker ended in the middle of its answer.", "", "", NULL, as_json);
-      return fault("not_running", "Valetkey is not running (nothing answers at ", place, ").", "valetkey daemon", as_json);
+      return fault("not_running", "Valetkey is not running (nothing answers at ", place, ").", "valetkey daemon",
+                   as_json);
   }
 }
 

@@ -27,8 +27,8 @@ afterAll(() => {
   harness.remove()
 })
 
-/** What the command line makes of an answer that comes in such pieces and then ends. */
-function reference({ bytes, options = 0, chunk = 0 }: Case): Told {
+/** What the command line makes of an answer that comes in such pieces and then ends; `last`: without the questions before. */
+function reference({ bytes, options = 0, chunk = 0 }: Case): Told & { readonly last: string } {
   const said: string[] = []
   const json = (options & JSON_OUT) !== 0
   try {
@@ -56,12 +56,12 @@ function reference({ bytes, options = 0, chunk = 0 }: Case): Told {
         resolve: { command: 'valetkey doctor' },
       })
     const line = json ? JSON.stringify(answer) : (options & HEADER) !== 0 ? `Authorization: ${authorization}` : access_token
-    return { status: 0, stdout: `${line}\n`, stderr: said.join('') }
+    return { status: 0, stdout: `${line}\n`, stderr: said.join(''), last: '' }
   } catch (thrown) {
     const error = asBrokerError(thrown)
     const lines = (options & ERRORS_JSON) !== 0 ? [JSON.stringify(error.toBody())] : wordsOf(error)
-    const stderr = `${said.join('')}${lines.join('\n')}\n`
-    return { status: errorTable[error.code].exit, stdout: '', stderr }
+    const last = `${lines.join('\n')}\n`
+    return { status: errorTable[error.code].exit, stdout: '', stderr: said.join('') + last, last }
   }
 }
 
@@ -184,7 +184,8 @@ describe('a fuzzed answer', () => {
     const cases = sample(fc.record({ kind: fc.constant('answer' as const), bytes: answer, options, chunk }), 4_000)
     const told = harness.run(cases)
     const good = cases.map((one, index) => {
-      expect(told[index], shown(one)).toEqual(reference(one))
+      const { last: _last, ...expected } = reference(one)
+      expect(told[index], shown(one)).toEqual(expected)
       return told[index]?.status
     })
     // That it was not all of one kind.
@@ -204,11 +205,11 @@ describe('a fuzzed answer', () => {
         if (((one.options ?? 0) & JSON_OUT) === 0) expect(ours.stdout, shown(one)).toBe(theirs.stdout)
         else expect(JSON.parse(ours.stdout), shown(one)).toEqual(JSON.parse(theirs.stdout))
       } else expect(ours?.stdout, shown(one)).toBe('')
-      if (ours?.status === theirs.status && ours.stderr === theirs.stderr) same++
+      if (ours?.status === theirs.status && ours.stderr.endsWith(theirs.last)) same++
     }
-    // What differs: members given twice, the spelling of numbers, the odd header.
+    // What differs: members given twice, a question whose code is no word, and bytes after the end in a piece of their own.
     expect(accepted).toBeGreaterThan(100)
-    expect(same).toBeGreaterThan(cases.length * 0.97)
+    expect(same).toBeGreaterThan(cases.length * 0.98)
   })
 
   it('of any bytes, and any body read to its very end, upsets nothing', () => {
@@ -310,8 +311,8 @@ describe('a signature', () => {
       add(flip(key, size * 5), signature, message)
       add(key, signature, Buffer.concat([message, Buffer.alloc(1)]))
       // The same scalar, one group order higher (RFC 8032 section 5.1.7 wants it refused).
-      const scalar = BigInt(`0x${Buffer.from(signature.subarray(32)).toReversed().toString('hex')}`) + order
-      const higher = Buffer.from(scalar.toString(16).padStart(64, '0'), 'hex').toReversed()
+      const scalar = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + order
+      const higher = Buffer.from(scalar.toString(16).padStart(64, '0'), 'hex').reverse()
       add(key, Buffer.concat([signature.subarray(0, 32), higher]), message)
     }
     const zero = Buffer.alloc(32)

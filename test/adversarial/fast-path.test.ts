@@ -14,7 +14,7 @@ import { cliToken, makeHome, startSquatter, startStandIn, tokenAnswer } from '..
 
 let lone: ReturnType<typeof makeLone>
 let home: ReturnType<typeof makeHome>
-let server: Server
+let server: Server | undefined
 let heard: string
 const sockets = new Set<Socket>()
 beforeAll(() => {
@@ -25,18 +25,25 @@ afterAll(() => {
 })
 beforeEach(() => {
   home = makeHome()
-  heard = ''
 })
 afterEach(async () => {
-  for (const socket of sockets) socket.destroy()
-  sockets.clear()
-  if (server.listening) await new Promise((resolve) => server.close(resolve))
+  await stop()
   home.remove()
 })
 
+async function stop(): Promise<void> {
+  for (const socket of sockets) socket.destroy()
+  sockets.clear()
+  const stopped = server
+  server = undefined
+  if (stopped) await new Promise((resolve) => stopped.close(resolve))
+}
+
 /** Answers the first request of every connection as `answer` does. */
 async function serve(answer: (socket: Socket) => void): Promise<void> {
-  server = createServer((socket) => {
+  await stop()
+  heard = ''
+  const listening = createServer((socket) => {
     sockets.add(socket)
     socket.on('error', () => undefined)
     socket.once('data', () => {
@@ -44,7 +51,8 @@ async function serve(answer: (socket: Socket) => void): Promise<void> {
     })
     socket.on('data', (chunk) => (heard += chunk.toString('latin1')))
   })
-  await new Promise<void>((resolve) => server.listen(home.paths.socket, resolve))
+  server = listening
+  await new Promise<void>((resolve) => listening.listen(home.paths.socket, resolve))
   chmodSync(home.paths.socket, 0o600)
 }
 
@@ -139,21 +147,17 @@ describe('S2: a length', () => {
   it('that is not said ends with the connection, or with our patience for more', async () => {
     await serve((socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${json}`))
     expect(await fast()).toEqual({ code: 0, stdout: 'at-good\n', stderr: '' })
-    server.close()
     await refuses((socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${json}${' '.repeat(1_048_577)}`), broken('it is too long'))
   })
 
   it('of a head without end is refused, and so are informational answers without end', async () => {
     await refuses((socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(40_000)}`), broken('its head is too long'))
-    server.close()
     await refuses((socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(40)), broken('it never gets to the answer'))
   })
 
   it('is not asked for where it is not HTTP at all', async () => {
     await refuses((socket) => socket.write('SSH-2.0-x'), broken('it is not HTTP/1.1'))
-    server.close()
     await refuses((socket) => socket.write('HTTP/1.1 99 x\r\n\r\n'), broken('it is not HTTP/1.1'))
-    server.close()
     await refuses((socket) => socket.write('HTTP/1.1 200 OK\r\nX Y: z\r\n\r\n'), broken('one of its headers is malformed'))
   })
 })
@@ -193,8 +197,10 @@ describe('S3, S4: a body', () => {
 })
 
 describe('a broker that ends', () => {
-  it('before it answers, and in the middle', async () => {
-    await serve((socket) => socket.resetAndDestroy())
+  it('before it has answered is not running', async () => {
+    // What it has not read is a reset for whoever sent it.
+    await serve(() => undefined)
+    server?.removeAllListeners('connection').on('connection', (socket) => socket.destroy())
     const ours = await fast()
     expect(ours).toMatchObject({ code: 3, stdout: '' })
     expect(ours.stderr).toContain('Valetkey is not running')

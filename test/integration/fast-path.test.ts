@@ -280,7 +280,7 @@ describe('beside a broker that says anything', () => {
   })
 
   it('tells questions and prints whole answers as the command line does', async () => {
-    const answer = { ...tokenAnswer('a"\\\u0020b/'), scope: 'é\u2028\ud83d\u007f\u0001', issuer: null, more: [[], {}, -1] }
+    const answer = { ...tokenAnswer('a"\\\u0020b/'), scope: 'é\u2028\ud83d\u007f\u0001', issuer: null, more: [[], {}, -1], expires_in: 0 }
     broker.routes.set('token', (_received, pending) => {
       pending('req_1', '123-456')
       return { value: answer }
