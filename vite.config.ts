@@ -1,13 +1,14 @@
 /**
  * How every program is built: a small CommonJS file for what the command line does a thousand times a day (a module graph
- * costs it more than its work does) and one for the daemon, each with what it rarely needs beside it; and the renderer as
- * static files.
+ * costs it more than its work does) and one for the daemon, each with what it rarely needs beside it; the renderer as
+ * static files; and the fast path, by the machine's C compiler.
  */
+import { spawnSync } from 'node:child_process'
 import { builtinModules } from 'node:module'
 import { resolve } from 'node:path'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type EnvironmentOptions } from 'vite'
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { parse } from 'yaml'
 
 const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, 'package.json'), 'utf8')) as {
@@ -55,6 +56,38 @@ function program(entry: string, name: string, target: string): EnvironmentOption
   }
 }
 
+/** How the fast path is compiled; without libc as a library to link, a Fedora's say, not static. */
+const compilers = [...(process.env['CC'] ? [process.env['CC']] : []), 'cc', 'gcc', 'clang']
+const strictly = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2']
+
+/**
+ * `valetkey token` without Node (clients/native), and `dist/valetkey`, the command with it; not made again when nothing has
+ * changed. Where it cannot be made one line says so: the command line does the same, in the time a Node takes to start.
+ */
+function buildFastPath(): void {
+  const [folder, output] = [resolve(import.meta.dirname, 'clients/native'), resolve(dist, 'valetkey-token')]
+  const sources = [import.meta.filename, ...readdirSync(folder).map((name) => resolve(folder, name))]
+  const time = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  // It starts the command line by its file.
+  chmodSync(resolve(dist, 'cli.cjs'), 0o755)
+  if (time(output) > Math.max(...sources.map(time)) && time(resolve(dist, 'valetkey')) > 0) return
+  for (const name of [output, resolve(dist, 'valetkey')]) rmSync(name, { force: true })
+  const tried: string[] = []
+  for (const compiler of process.platform === 'win32' ? [] : compilers)
+    for (const linking of process.platform === 'linux' ? [['-static'], []] : [[]]) {
+      const words = [...strictly, ...linking, '-o', `${output}.new`, resolve(folder, 'valetkey-token.c')]
+      const { error, status, stderr } = spawnSync(compiler, words, { encoding: 'utf8' })
+      if (error === undefined && status === 0) {
+        renameSync(`${output}.new`, output)
+        symlinkSync('valetkey-token', resolve(dist, 'valetkey'))
+        return
+      }
+      if (error === undefined) tried.push(`${compiler}: ${stderr.split('\n').find((line) => line.includes('error')) ?? ''}`)
+    }
+  const why = tried[0] ?? 'no C compiler here'
+  process.stderr.write(`valetkey-token is not built (${why}); “valetkey token” runs on Node alone.\n`)
+}
+
 export default defineConfig({
   root: resolve(import.meta.dirname, 'renderer'),
   base: './',
@@ -83,6 +116,7 @@ export default defineConfig({
       // What an older build left beside these programs would be packed with them.
       for (const name of readdirSync(dist).filter((file) => file.endsWith('.cjs')))
         if (statSync(resolve(dist, name)).mtimeMs < started - 1000) rmSync(resolve(dist, name))
+      buildFastPath()
     },
   },
 })

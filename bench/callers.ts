@@ -19,18 +19,45 @@ export async function measureCallers(stage: Stage): Promise<readonly Row[]> {
   return [...(await manyCallers(stage)), ...(await hangingProvider(stage))]
 }
 
-async function manyCallers(stage: Stage): Promise<readonly Row[]> {
+function manyCallers(stage: Stage): Promise<readonly Row[]> {
+  return measureCrowd(stage, {
+    group,
+    name: `${String(crowd)} callers on one expired token`,
+    each: 'expired tokens',
+    account: () => stage.takeExpired(),
+  })
+}
+
+/** A crowd that wants the same at the same moment. */
+export interface Crowd {
+  readonly group: string
+  readonly name: string
+  /** What there is one request to the provider for. */
+  readonly each: string
+  /** Another one every time. */
+  readonly account: () => string
+  /** Of the token request, beside the account. */
+  readonly wish?: Readonly<Record<string, unknown>>
+  /** Seconds of validity the provider gives. */
+  readonly lifetime?: number
+}
+
+/** How often the provider is asked for them, and how long the last of them waits. */
+export async function measureCrowd(
+  stage: Stage,
+  { group: of, name, each, account: take, wish = {}, lifetime = 86_400 }: Crowd,
+): Promise<readonly Row[]> {
   const [broker, load, provider] = [await stage.broker(), await stage.load(), await stage.provider()]
   const caller = stage.ends(await startProcess<CallOrder, CallAnswer>('caller.ts', 'driver'))
   await provider.ask({ name: 'latency', latency: slowness })
   const refresh = { kind: 'refresh', port: provider.port, path: '/latency/token', refresh_token: 'rt-latency' } as const
   const { ours, direct } = await interleave(7, 1, {
     ours: async () => {
-      const account = stage.takeExpired()
-      await provider.ask({ name: account, latency: slowness })
+      const account = take()
+      await provider.ask({ name: account, latency: slowness, lifetime })
       const { took } = await load.ask({
         path: broker.daemon.paths.socket,
-        request: asText(tokenRequest(broker, { account })),
+        request: asText(tokenRequest(broker, { account, ...wish })),
         protocol: 'http',
         connections: crowd,
         run: { kind: 'once' },
@@ -43,19 +70,18 @@ async function manyCallers(stage: Stage): Promise<readonly Row[]> {
       return { took, asked: 1 }
     },
   })
-  const callers = `${String(crowd)} callers on one expired token`
   return [
     compare({
-      group,
-      name: `${callers}: requests to the provider`,
+      group: of,
+      name: `${name}: requests to the provider`,
       unit: 'requests',
       ours: [ours.reduce((sum, { asked }) => sum + asked, 0)],
-      baseline: { name: 'expired tokens', samples: [ours.length] },
+      baseline: { name: each, samples: [ours.length] },
       target: exactly(1),
     }),
     compare({
-      group,
-      name: `${callers}: until the last has it`,
+      group: of,
+      name: `${name}: until the last has it`,
       unit: 'ms',
       ours: ours.map(({ took }) => took),
       baseline: { name: 'one direct POST to the provider', samples: direct.map(({ took }) => took) },

@@ -21,13 +21,21 @@ export interface Plan {
   readonly rotation?: Connection['rotation']
   /** Its access token is over. */
   readonly expired?: boolean
+  /** Its access token has an hour left of a day. */
+  readonly worn?: boolean
 }
 
 const hour = 3600
 const now = (): number => Math.floor(Date.now() / 1000)
 
 /** What is sealed of an account: with a token of 1.2 kB, about 1.7 kB in all. */
-export function materialOf({ name, port, rotation = 'never', expired = false }: Plan): GrantMaterial {
+export function materialOf({
+  name,
+  port,
+  rotation = 'never',
+  expired = false,
+  worn = false,
+}: Plan): GrantMaterial {
   const issuer = `http://127.0.0.1:${String(port)}/${name}`
   return {
     connection: {
@@ -48,9 +56,9 @@ export function materialOf({ name, port, rotation = 'never', expired = false }: 
       value: new Secret(Buffer.from(systemRandomness.bytes(900)).toString('base64url')),
       token_type: 'Bearer',
       scope: '',
-      obtained_at: now() - (expired ? 2 : 0) * hour,
+      obtained_at: now() - (expired ? 2 : worn ? 23 : 0) * hour,
       // A day, so that the digits of its remaining seconds, and with them the size of the answer, stay the same.
-      expires_at: now() + (expired ? -1 : 24) * hour,
+      expires_at: now() + (expired ? -1 : worn ? 1 : 24) * hour,
     },
   }
 }

@@ -9,15 +9,20 @@ import { parseArgs } from 'node:util'
 import { measureCached } from './cached.ts'
 import { measureCallers } from './callers.ts'
 import { measureCommandLine } from './command-line.ts'
+import { measureCrowded } from './crowded.ts'
 import { measureDesktop } from './desktop.ts'
+import { measureFastPath } from './fast-path.ts'
+import { measureHanging } from './hanging.ts'
 import type { NotMeasured, Row } from './harness.ts'
 import { measureMemory } from './memory.ts'
 import { measureOidcAgent } from './oidc-agent.ts'
 import { pinning } from './process.ts'
 import { measureRefresh } from './refresh.ts'
 import { Stage } from './stage.ts'
+import { measureStalled } from './stalled.ts'
 import { measureStart } from './start.ts'
 import { format, heading, summary } from './table.ts'
+import { measureValidity } from './validity.ts'
 import { measureVault } from './vault.ts'
 
 /** In this order: what is measured idle comes before what leaves the daemon warm. */
@@ -25,8 +30,13 @@ const groups: Readonly<Record<string, (stage: Stage) => Promise<readonly Row[] |
   memory: measureMemory,
   cached: measureCached,
   cli: measureCommandLine,
+  'fast-path': measureFastPath,
   refresh: measureRefresh,
   callers: measureCallers,
+  validity: measureValidity,
+  hanging: measureHanging,
+  stalled: measureStalled,
+  crowded: measureCrowded,
   vault: measureVault,
   start: measureStart,
   desktop: measureDesktop,

@@ -95,14 +95,15 @@ export function pin(pid: number, place: Place): void {
   }
 }
 
-/** The milliseconds from the start of a program to its end, and what it printed. Throws when it does not end well. */
+/** The milliseconds from the start of a program, given `input`, to its end, and what it printed. Throws when it does not end well. */
 export function timeProgram(
   file: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  input = '',
 ): { readonly ms: number; readonly stdout: string } {
   const started = performance.now()
-  const { status, stdout, stderr } = spawnSync(file, args, { env, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(file, args, { env, input, encoding: 'utf8' })
   const ms = performance.now() - started
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${String(status)}: ${stderr}`)
   return { ms, stdout }

@@ -23,6 +23,8 @@ export interface Broker {
 
 /** Accounts whose access token is over, one for each time that many callers want it. */
 const expired = Array.from({ length: 24 }, (_, index) => `expired-${String(index)}`)
+/** Accounts whose access token is good for an hour and no more. */
+const worn = Array.from({ length: 8 }, (_, index) => `worn-${String(index)}`)
 
 export class Stage {
   /** Fewer and shorter repetitions, to see that everything runs; figures of such a run say little. */
@@ -32,6 +34,7 @@ export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'vkb-'))
   readonly #made = new Map<string, Promise<unknown>>()
   readonly #expired = [...expired]
+  readonly #worn = [...worn]
   readonly #ends: (() => Promise<unknown>)[] = []
 
   constructor(quick: boolean) {
@@ -68,6 +71,13 @@ export class Stage {
     return name
   }
 
+  /** An account of the daemon's whose token has an hour left and that nobody has asked for yet. */
+  takeWorn(): string {
+    const name = this.#worn.pop()
+    if (name === undefined) throw new Error('no account with a worn token is left')
+    return name
+  }
+
   /** The daemon with a hundred accounts. */
   broker(): Promise<Broker> {
     return this.#once('broker', async () => {
@@ -79,6 +89,7 @@ export class Stage {
         { name: 'rotating', port, rotation: 'always' },
         { name: 'hanging', port },
         ...expired.map((name) => ({ name, port, expired: true })),
+        ...worn.map((name) => ({ name, port, worn: true })),
       ]
       const token = await fillHome(home, asked, fillers(100 - asked.length))
       const daemon = this.ends(await startDaemon({ home }))

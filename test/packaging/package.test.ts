@@ -1,6 +1,6 @@
 /** The Linux package, made by the real tools and taken apart again: what is in it, and what its scripts do to a machine. */
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { afterPack } from '../../main/desktop/package/fuses.ts'
 import { collect } from '../setup/daemon.ts'
+import { startStandIn, tokenAnswer } from '../unit/cli/stand-in-broker.ts'
 import { makeWorkplace, ourVersion, root, runProgram, succeed, type Workplace } from './build.ts'
 import { factoryFuses, standInExecutable } from './stand-in.ts'
 
@@ -80,7 +81,9 @@ describe('the resources beside the archive', () => {
     const others = resources.filter((name) => !name.startsWith('renderer/'))
     const library =
       /^node_modules\/@napi-rs\/keyring(?:\/(?:index\.js|package\.json|LICENSE)|-[\w-]+\/(?:keyring\.[\w-]+\.node|package\.json|LICENSE.*))$/u
-    expect(others.filter((name) => !library.test(name))).toEqual(['app.asar', 'apparmor-profile', 'valetkey'])
+    expect(others.filter((name) => !library.test(name))).toEqual([
+      ...['app.asar', 'apparmor-profile', 'valetkey', 'valetkey-token'],
+    ])
     expect(others.filter((name) => name.endsWith('.node'))).toHaveLength(1)
   })
 })
@@ -174,6 +177,7 @@ describe('the Debian package', () => {
     script: string,
     args: readonly string[],
     programs: Readonly<Record<string, number>>,
+    place = app,
   ): Promise<readonly string[]> {
     const folder = mkdtempSync(join(tmpdir(), 'valetkey-scripts-'))
     try {
@@ -185,8 +189,11 @@ describe('the Debian package', () => {
         writeFileSync(join(bin, name), `#!/bin/sh\necho "${name} $*" >>'${log}'\nexit ${String(code)}\n`, {
           mode: 0o755,
         })
-      expect(await runProgram('/bin/sh', [join(control, script), ...args], { PATH: bin })).toMatchObject({ code: 0 })
-      return readFileSync(log, 'utf8').split('\n').slice(0, -1)
+      // As if the package's files were where it would put them.
+      const moved = join(folder, script)
+      writeFileSync(moved, readFileSync(join(control, script), 'utf8').replaceAll('/opt/Valetkey', place))
+      expect(await runProgram('/bin/sh', [moved, ...args], { PATH: bin })).toMatchObject({ code: 0 })
+      return readFileSync(log, 'utf8').replaceAll(place, '/opt/Valetkey').split('\n').slice(0, -1)
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -198,12 +205,21 @@ describe('the Debian package', () => {
     const calls = await callsOf('postinst', ['configure'], debian)
     expect(calls).toEqual([
       'update-alternatives --install /usr/bin/valetkey valetkey /opt/Valetkey/resources/valetkey 100',
+      'update-alternatives --install /usr/bin/valetkey valetkey /opt/Valetkey/resources/valetkey-token 110',
       'unshare --user true',
       'chmod 0755 /opt/Valetkey/chrome-sandbox',
       'update-desktop-database /usr/share/applications',
     ])
     expect(statSync(join(app, 'resources/valetkey')).mode & 0o111).toBe(0o111)
+    expect(statSync(join(app, 'resources/valetkey-token')).mode & 0o111).toBe(0o111)
     expect(statSync(join(app, 'chrome-sandbox')).isFile()).toBe(true)
+  })
+
+  it('does without the fast path where there was no compiler', async () => {
+    const calls = await callsOf('postinst', ['configure'], debian, join(workplace.folder, 'nowhere'))
+    expect(calls.filter((call) => call.startsWith('update-alternatives'))).toEqual([
+      'update-alternatives --install /usr/bin/valetkey valetkey /opt/Valetkey/resources/valetkey 100',
+    ])
   })
 
   it('installs where there are no user namespaces, and where the name is taken', async () => {
@@ -224,7 +240,8 @@ describe('the Debian package', () => {
 
   it('takes back what it added, when it is removed and not when it is replaced', async () => {
     const removing = await callsOf('postrm', ['remove'], debian)
-    expect(removing).toContain('update-alternatives --remove valetkey /opt/Valetkey/resources/valetkey')
+    for (const name of ['valetkey', 'valetkey-token'])
+      expect(removing).toContain(`update-alternatives --remove valetkey /opt/Valetkey/resources/${name}`)
     expect(await callsOf('postrm', ['upgrade', '0.2.0'], debian)).toEqual([])
   })
 })
@@ -251,5 +268,24 @@ describe('the packaged command', () => {
   it('is the one the tests of the executable are about', async () => {
     const { stdout } = await runProgram(join(app, 'resources/valetkey'), ['--version'], { PATH: '/nonexistent' })
     expect(stdout).toBe(`${ourVersion}\n`)
+  })
+
+  it('is reached through the fast path, which gives tokens itself', async () => {
+    const broker = await startStandIn()
+    broker.routes.set('token', () => ({ value: tokenAnswer('at-packaged') }))
+    const command = join(workplace.folder, 'valetkey')
+    symlinkSync(join(app, 'resources/valetkey-token'), command)
+    try {
+      const env = { PATH: '/nonexistent', HOME: broker.home, VALETKEY_HOME: broker.home }
+      const full = { code: 0, stdout: `${ourVersion}\n`, stderr: '' }
+      expect(await runProgram(command, ['--version'], env)).toEqual(full)
+      const fast = { code: 0, stdout: 'at-packaged\n', stderr: '' }
+      expect(await runProgram(command, ['token', 'ada'], env)).toEqual(fast)
+      const unknown = await runProgram(command, ['token', 'ada', '--unknown'], env)
+      expect(unknown).toMatchObject({ code: 2, stdout: '' })
+      expect(unknown.stderr).toContain('There is no option "--unknown".')
+    } finally {
+      await broker.close()
+    }
   })
 })

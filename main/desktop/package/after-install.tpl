@@ -1,9 +1,14 @@
 #!/bin/sh
 # After electron-builder's own script. The rule: the command people type is `valetkey`, the command line; the app is started
-# from its desktop entry and is on no PATH.
+# from its desktop entry and is on no PATH. Where the fast path is there, it is the command: it answers `valetkey token`
+# itself and starts the command line beside it for everything else.
 
 update-alternatives --install /usr/bin/valetkey valetkey '/opt/${sanitizedProductName}/resources/valetkey' 100 ||
     echo 'valetkey: /usr/bin/valetkey is another program and was left alone.' >&2
+fast='/opt/${sanitizedProductName}/resources/valetkey-token'
+if [ -x "$fast" ]; then
+    update-alternatives --install /usr/bin/valetkey valetkey "$fast" 110 || true
+fi
 
 # Chromium's sandbox needs user namespaces; where the kernel gives none, the setuid helper takes their place.
 if [ -L /proc/self/ns/user ] && unshare --user true 2>/dev/null; then

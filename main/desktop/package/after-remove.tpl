@@ -4,6 +4,7 @@
 
 case "$1" in
 remove | purge)
+    update-alternatives --remove valetkey '/opt/${sanitizedProductName}/resources/valetkey-token' || true
     update-alternatives --remove valetkey '/opt/${sanitizedProductName}/resources/valetkey' || true
     if [ -f '/etc/apparmor.d/${executable}' ]; then
         if apparmor_status --enabled >/dev/null 2>&1 && ! { [ -x /usr/bin/ischroot ] && /usr/bin/ischroot; }; then

@@ -3,7 +3,7 @@
  * it. The rule: it is made of what is installed here, and what is not is said before anything is made.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { makeCliExecutable } from './cli-executable.ts'
@@ -32,6 +32,9 @@ async function stage(dist: string, folder: string): Promise<void> {
   cpSync(join(dist, 'renderer'), join(folder, 'renderer'), { recursive: true })
   const output = join(folder, platform === 'win32' ? 'valetkey.exe' : 'valetkey')
   await makeCliExecutable({ dist, node: execPath, output })
+  // The fast path, where the build had a compiler; it hands what it does not do to the executable beside it.
+  const fast = join(dist, 'valetkey-token')
+  if (existsSync(fast)) cpSync(fast, join(folder, 'valetkey-token'))
 }
 
 /** electron-builder to its end. Answers its exit code. */
