@@ -1,8 +1,11 @@
 #!/bin/sh
 # After electron-builder's own script. The rule: the command people type is `valetkey`, the command line; the app is started
-# from its desktop entry and is on no PATH.
+# from its desktop entry and is on no PATH. git and Docker look for a helper by its name, which is a link to the same.
 
-update-alternatives --install /usr/bin/valetkey valetkey '/opt/${sanitizedProductName}/resources/valetkey' 100 ||
+program='/opt/${sanitizedProductName}/resources/valetkey'
+update-alternatives --install /usr/bin/valetkey valetkey "$program" 100 \
+    --slave /usr/bin/git-credential-valetkey git-credential-valetkey "$program" \
+    --slave /usr/bin/docker-credential-valetkey docker-credential-valetkey "$program" ||
     echo 'valetkey: /usr/bin/valetkey is another program and was left alone.' >&2
 
 # Chromium's sandbox needs user namespaces; where the kernel gives none, the setuid helper takes their place.
