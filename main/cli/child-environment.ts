@@ -26,7 +26,7 @@ const ours = /^VALETKEY_(?!TOKEN_)/u
 
 /** What `--env` and `--account` ask for, in their order. Throws `invalid_request` naming what cannot be. */
 export function parseWishes(env: readonly string[], accounts: readonly string[]): readonly Wish[] {
-  const wishes = [
+  const wishes: readonly Wish[] = [
     ...env.map((word) => {
       const equals = word.indexOf('=')
       if (equals < 1 || equals === word.length - 1)
@@ -35,13 +35,16 @@ export function parseWishes(env: readonly string[], accounts: readonly string[])
     }),
     ...accounts.map((account) => ({ account })),
   ]
-  requireNames(wishes.flatMap((wish) => ('name' in wish ? [wish.name] : [])))
+  requireNames(wishes.flatMap(({ name }) => (name === undefined ? [] : [name])))
   return wishes
 }
 
 /** The name a token gets by its account's label: `VALETKEY_TOKEN_` and the label in capitals. Throws `invalid_request`. */
 export function nameForLabel(label: string): string {
-  const word = label.toUpperCase().replaceAll(/[^A-Z0-9]+/gu, '_').replaceAll(/^_+|_+$/gu, '')
+  const word = label
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9]+/gu, '_')
+    .replaceAll(/^_+|_+$/gu, '')
   if (word !== '') return `VALETKEY_TOKEN_${word}`
   throw usage(`No variable can be named after ${JSON.stringify(label)}; use --env NAME=ACCOUNT.`)
 }

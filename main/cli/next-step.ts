@@ -37,7 +37,10 @@ const lists: Readonly<Record<string, string>> = {
 export function nextStep(error: BrokerError, command: string | undefined): Resolve | undefined {
   if (error.resolve !== undefined || error.retry_after !== undefined) return undefined
   const listed = error.code === 'not_found' && command !== undefined ? lists[command] : undefined
-  return { command: listed ?? steps[error.code] ?? ['valetkey', ...(command === undefined ? [] : [command]), '--help'].join(' ') }
+  return {
+    command:
+      listed ?? steps[error.code] ?? ['valetkey', ...(command === undefined ? [] : [command]), '--help'].join(' '),
+  }
 }
 
 /** The body of a refusal as the command line gives it, what to do next included. */

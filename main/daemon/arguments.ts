@@ -13,7 +13,8 @@ export interface DaemonArguments {
   readonly protection: 'os-keyring' | 'passphrase' | 'key-file'
 }
 
-export const daemonUsage = 'valetkey daemon [--http [PORT]] [--console] [--scheme] [--passphrase | --insecure-key-file] [--json]'
+export const daemonUsage =
+  'valetkey daemon [--http [PORT]] [--console] [--scheme] [--passphrase | --insecure-key-file] [--json]'
 
 /** Throws `invalid_request` naming the argument that is wrong. */
 export function parseDaemonArguments(argv: readonly string[]): DaemonArguments {
@@ -38,8 +39,7 @@ export function parseDaemonArguments(argv: readonly string[]): DaemonArguments {
     else if (argument !== '--json')
       throw usage(`Unknown argument ${JSON.stringify(argument.slice(0, 64))}. Usage: ${daemonUsage}`)
   }
-  if (protections.length > 1)
-    throw usage('Choose one of --passphrase and --insecure-key-file.')
+  if (protections.length > 1) throw usage('Choose one of --passphrase and --insecure-key-file.')
   return { http, console, scheme, protection: protections[0] ?? 'os-keyring' }
 }
 

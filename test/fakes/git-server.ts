@@ -17,10 +17,7 @@ export interface GitServer {
 }
 
 /** Serves the repositories under `root` to whoever has a token that `isActive`. */
-export async function startGitServer(
-  root: string,
-  isActive: (token: string) => Promise<boolean>,
-): Promise<GitServer> {
+export async function startGitServer(root: string, isActive: (token: string) => Promise<boolean>): Promise<GitServer> {
   const tried: { username: string; password: string }[] = []
   const server = createServer((request, response) => {
     void (async () => {

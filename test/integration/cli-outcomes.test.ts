@@ -128,7 +128,9 @@ describe('a refusal', () => {
       command: `valetkey approve ${asked.request_id ?? ''}`,
       code: expect.stringMatching(/^\d{3}-\d{3}$/u) as string,
     })
-    const waited = await daemon.cli(['run', '--json', '--timeout', '0', '--env', 'A=ada', '--', 'true'], { env: program })
+    const waited = await daemon.cli(['run', '--json', '--timeout', '0', '--env', 'A=ada', '--', 'true'], {
+      env: program,
+    })
     const lines = waited.stderr.trimEnd().split('\n')
     const late = bodyOf({ ...waited, stderr: lines.at(-1) ?? '' })
     expect(late).toMatchObject({ error: 'timeout', request_id: asked.request_id })
@@ -142,8 +144,15 @@ describe('a refusal', () => {
   it('because the vault is locked', async () => {
     expect((await daemon.cli(['lock'])).code).toBe(0)
     const refused = [
-      ...[['token', 'ada'], ['invalidate', 'ada', 'x'], ['link', 'generic-oidc']],
-      ...[['credential', 'kubectl', '--account', 'ada'], ['run', '--env', 'A=ada', 'true']],
+      ...[
+        ['token', 'ada'],
+        ['invalidate', 'ada', 'x'],
+        ['link', 'generic-oidc'],
+      ],
+      ...[
+        ['credential', 'kubectl', '--account', 'ada'],
+        ['run', '--env', 'A=ada', 'true'],
+      ],
     ]
     const bodies = []
     for (const args of refused) bodies.push(bodyOf(await daemon.cli([...args, '--json'])))

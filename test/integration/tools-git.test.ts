@@ -137,7 +137,11 @@ describe('the helper', () => {
     ['a server nobody was linked for', 'protocol=https\nhost=git.example\n\n', []],
     ['another port of the same machine', 'protocol=http\nhost=127.0.0.1:1\n\n', []],
     ['an account at a server that is not its', 'protocol=https\nhost=git.example\n\n', ['--account', 'ada']],
-    ['a host named for plain http', 'protocol=http\nhost=git.example\n\n', ['--account', 'ada', '--host', 'git.example']],
+    [
+      'a host named for plain http',
+      'protocol=http\nhost=git.example\n\n',
+      ['--account', 'ada', '--host', 'git.example'],
+    ],
     ['another protocol', 'protocol=smtp\nhost=127.0.0.1\n\n', ['--account', 'ada']],
     ['nothing', '\n', []],
   ])('gives nothing for %s', async (_what, input, args) => {
@@ -153,7 +157,11 @@ describe('the helper', () => {
 
   it('replaces no token because of one that is not current, and stores nothing', async () => {
     const token = (await daemon.cli(['token', 'ada'])).stdout
-    expect(await helper('erase', askFor(server, 'password=another\n'))).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    expect(await helper('erase', askFor(server, 'password=another\n'))).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
     expect(await helper('erase', askFor(server))).toMatchObject({ code: 0, stdout: '', stderr: '' })
     expect(await helper('store', askFor(server, 'username=a\npassword=b\n'))).toMatchObject({ code: 0, stdout: '' })
     expect((await daemon.cli(['token', 'ada'])).stdout).toBe(token)

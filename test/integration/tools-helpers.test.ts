@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TokenAnswer } from '../../main/contract/client-api.ts'
 import type { ErrorBody } from '../../main/contract/errors.ts'
 import { misfit } from '../../main/providers/schema.ts'
-import schema from '../fakes/exec-credential.schema.json' with { type: 'json' }
+import { execCredentialSchema as schema } from '../fakes/exec-credential.ts'
 import { type IdentityProvider, startIdentityProvider } from '../fakes/identity-provider.ts'
 import { type RunningDaemon, startDaemon } from '../setup/daemon.ts'
 import { linkAccount, pairProgram } from '../setup/link.ts'
@@ -43,9 +43,7 @@ describe('Docker’s helper', () => {
   it.each([registry, `https://${registry}`, `https://${registry}/v2/`])('gets for %s', async (server) => {
     const { code, stdout, stderr } = await docker('get', server)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toBe(
-      `${JSON.stringify({ ServerURL: server, Username: 'oauth2', Secret: answer.access_token })}\n`,
-    )
+    expect(stdout).toBe(`${JSON.stringify({ ServerURL: server, Username: 'oauth2', Secret: answer.access_token })}\n`)
   })
 
   it('is found by its name when that is a link to the program', async () => {
@@ -70,9 +68,9 @@ describe('Docker’s helper', () => {
     const { code, stdout } = await docker('get', 'localhost:5000', args)
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ ServerURL: 'localhost:5000', Username: 'robot' })
-    expect(await docker('get', 'http://other.example', ['--account', 'grace', '--host', 'other.example'])).toMatchObject(
-      { code: 1, stdout: `${notFound}\n` },
-    )
+    expect(
+      await docker('get', 'http://other.example', ['--account', 'grace', '--host', 'other.example']),
+    ).toMatchObject({ code: 1, stdout: `${notFound}\n` })
   })
 
   it('lists what was named and nothing else', async () => {

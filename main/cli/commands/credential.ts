@@ -171,7 +171,8 @@ async function accountOfCluster(
   server: string | undefined,
   options: CredentialOptions,
 ): Promise<string> {
-  const chosen = server === undefined ? undefined : await choose(session, { origins: [new URL(server).origin] }, options)
+  const chosen =
+    server === undefined ? undefined : await choose(session, { origins: [new URL(server).origin] }, options)
   if (chosen) return chosen.account.id
   throw new BrokerError(
     'invalid_request',

@@ -107,8 +107,8 @@ function start(session: Session, program: string, rest: readonly string[], env: 
       const sentence = isMissing
         ? `There is no program ${JSON.stringify(program)}.`
         : `${JSON.stringify(program)} cannot be run (${code ?? 'unknown'}).`
-      const resolve = { command: 'valetkey run --help' }
-      fail(new BrokerError(isMissing ? 'not_found' : 'invalid_request', sentence, { cause, resolve }), session.json)
+      const help = { cause, resolve: { command: 'valetkey run --help' } }
+      fail(new BrokerError(isMissing ? 'not_found' : 'invalid_request', sentence, help), session.json)
       // As a shell ends (POSIX, Shell Command Language, section 2.8.2).
       end(isMissing ? 127 : 126)
     })

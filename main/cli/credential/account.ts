@@ -70,15 +70,16 @@ function placesOf({ api_base_urls = [], basic_authentication }: ListedAccount): 
   return [...(basic_authentication?.base_urls ?? []), ...api_base_urls]
 }
 
-const isAt = (url: string, { origins }: Server): boolean =>
-  URL.canParse(url) && origins.includes(new URL(url).origin)
+const isAt = (url: string, { origins }: Server): boolean => URL.canParse(url) && origins.includes(new URL(url).origin)
 
 /** Whether the person has named this host for an account. Only for where a token cannot be overheard. */
 export function isNamed({ origins }: Server, { account, host: hosts = [] }: Choosing): boolean {
   if (account === undefined) return false
   return origins.some((origin) => {
     const url = new URL(origin)
-    return (url.protocol === 'https:' || isLoopback(url.hostname)) && hosts.some((host) => hostOf(host, url) === url.host)
+    return (
+      (url.protocol === 'https:' || isLoopback(url.hostname)) && hosts.some((host) => hostOf(host, url) === url.host)
+    )
   })
 }
 
@@ -110,6 +111,7 @@ function theOne(fits: readonly ListedAccount[], server: Server, choosing: Choosi
 function usernameFor(account: ListedAccount, server: Server, choosing: Choosing): string {
   const { basic_authentication: basic } = account
   const known = basic?.base_urls.some((url) => isAt(url, server)) === true ? basic.username : undefined
-  const asked = server.username === undefined || named([account], server.username).length > 0 ? undefined : server.username
+  const asked =
+    server.username === undefined || named([account], server.username).length > 0 ? undefined : server.username
   return choosing.username ?? known ?? asked ?? usualName
 }

@@ -42,4 +42,3 @@ export function parseStored(text: string): DockerCredential {
     return { ServerURL, Username, Secret }
   throw new BrokerError('invalid_request', 'This is not what Docker says to a credential helper.')
 }
-

@@ -31,9 +31,13 @@ export function parseGitCredential(text: string): GitCredential {
     const key = line.slice(0, Math.max(equals, 0))
     // A host given twice would be another one for git than for us.
     if (key === '' || single.has(key) || /[\r\0]/u.test(line))
-      throw new BrokerError('invalid_request', 'This is not what git says to a credential helper: lines of key=value.', {
-        resolve: { command: 'valetkey credential git --help' },
-      })
+      throw new BrokerError(
+        'invalid_request',
+        'This is not what git says to a credential helper: lines of key=value.',
+        {
+          resolve: { command: 'valetkey credential git --help' },
+        },
+      )
     const value = line.slice(equals + 1)
     if (!key.endsWith('[]')) single.set(key, value)
     // An empty value begins the list anew.

@@ -48,7 +48,10 @@ describe('what to do next', () => {
     const error = new BrokerError(code, 'No.')
     for (const command of [undefined, 'token', 'approve'])
       expect(nextStep(error, command)?.command).toMatch(/^valetkey \S/u)
-    expect(bodyWithStep(error, 'token')).toMatchObject({ error: code, resolve: { command: expect.any(String) as string } })
+    expect(bodyWithStep(error, 'token')).toMatchObject({
+      error: code,
+      resolve: { command: expect.any(String) as string },
+    })
   })
 
   it('is what the error says, where it says it', () => {
