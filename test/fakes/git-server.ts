@@ -13,17 +13,20 @@ export interface GitServer {
   readonly url: string
   /** User names and passwords that were tried, in order. */
   readonly tried: readonly { readonly username: string; readonly password: string }[]
+  /** From now on this server takes that token no more, as after an administrator has said so. */
+  refuse(token: string): void
   stop(): Promise<void>
 }
 
 /** Serves the repositories under `root` to whoever has a token that `isActive`. */
 export async function startGitServer(root: string, isActive: (token: string) => Promise<boolean>): Promise<GitServer> {
+  const refused = new Set<string>()
   const tried: { username: string; password: string }[] = []
   const server = createServer((request, response) => {
     void (async () => {
       const given = basicOf(request)
       if (given) tried.push(given)
-      if (given && (await isActive(given.password))) {
+      if (given && !refused.has(given.password) && (await isActive(given.password))) {
         backend(root, given.username, request, response)
         return
       }
@@ -35,6 +38,9 @@ export async function startGitServer(root: string, isActive: (token: string) => 
   return {
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     tried,
+    refuse: (token) => {
+      refused.add(token)
+    },
     stop: async () => {
       server.closeAllConnections()
       server.close()

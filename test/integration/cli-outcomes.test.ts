@@ -25,7 +25,7 @@ function bodyOf({ code, stdout, stderr }: CommandResult): ErrorBody {
   expect(stdout).toBe('')
   const body = JSON.parse(stderr) as ErrorBody
   expect(code).toBe(errorTable[body.error].exit)
-  expect(body.error_description).toMatch(/^\S.*[.?]$/u)
+  expect(body.error_description).toMatch(/^\S.* \S+$/u)
   const next = body.resolve?.command ?? body.resolve?.url ?? body.retry_after
   expect(next, stderr).toBeDefined()
   return body

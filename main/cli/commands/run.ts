@@ -88,8 +88,8 @@ const byTerminal: readonly string[] = ['SIGINT', 'SIGQUIT']
 
 function start(session: Session, program: string, rest: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(program, rest, { stdio: 'inherit', env })
     const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
+    // Before the child is there: a signal that ended us now would leave it behind.
     const release = forwarded.map((signal) => {
       const forward = (): void => {
         if (!onTerminal || !byTerminal.includes(signal)) child.kill(signal)
@@ -97,6 +97,7 @@ function start(session: Session, program: string, rest: readonly string[], env: 
       process.on(signal, forward)
       return () => process.off(signal, forward)
     })
+    const child = spawn(program, rest, { stdio: 'inherit', env })
     const end = (status: number): void => {
       for (const off of release) off()
       resolve(status)
