@@ -229,7 +229,9 @@ describe('what the pages mention', () => {
   })
 
   it('`--options` are those of a command there is', async () => {
-    const helps = await Promise.all(['daemon', 'link', 'token', 'approve', 'providers add'].map(help))
+    const helps = await Promise.all(
+      ['daemon', 'link', 'token', 'approve', 'providers add', 'run', 'credential git'].map(help),
+    )
     const known = helps.map(({ stdout }) => stdout).join('')
     const options = spans.filter((span) => span.startsWith('--')).flatMap((span) => span.match(/--[\w-]+/gu) ?? [])
     expect(options).not.toHaveLength(0)

@@ -255,15 +255,16 @@ export class Broker {
 
   async #accounts(client: ClientRecord): Promise<AccountsAnswer> {
     await this.#desk.load()
-    const accounts = known(this.#desk, client, this.#desk.accounts.all()).map((record) => {
+    const listed = known(this.#desk, client, this.#desk.accounts.all()).map(async (record) => {
       const grants = liveGrants(this.#desk, client, record)
       const { id, label, provider, state, scope } = this.#desk.view(record)
       const whole = grants.some((grant) => grant.scope === '')
       const held = new Set(grants.flatMap((grant) => [...scopeSet(grant.scope)]))
       const rights = grants.some((grant) => grant.right === 'read') ? (['use', 'read'] as const) : (['use'] as const)
-      return { id, label, provider, state, scope: whole ? scope : [...held].join(' '), rights }
+      const account = { id, label, provider, state, scope: whole ? scope : [...held].join(' '), rights }
+      return { ...account, ...placesOf(await this.#desk.tokens.connection(id)) }
     })
-    return { accounts }
+    return { accounts: await Promise.all(listed) }
   }
 
   #request(client: ClientRecord, id: string): Promise<RequestAnswer> {
@@ -279,6 +280,15 @@ export class Broker {
     const requests = this.#desk.approvals.countOf(client.id)
     return { version, locked: this.#desk.state() === 'locked', counts: { accounts, requests } }
   }
+}
+
+type Places = Pick<AccountsAnswer['accounts'][number], 'api_base_urls' | 'basic_authentication'>
+
+/** Where an account's tokens may be sent. */
+function placesOf(connection: Connection | undefined): Places {
+  if (!connection) return {}
+  const { api_base_urls, basic_authentication } = connection
+  return { api_base_urls, ...(basic_authentication && { basic_authentication }) }
 }
 
 /** What to look for, or to ask the provider for. `timeout`: milliseconds. */

@@ -18,6 +18,7 @@ import type {
   Redirect,
   VaultState,
 } from '../contract/model.ts'
+import type { BasicAuthentication } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { Finding, KeySlotKind } from '../contract/window-api.ts'
 import type { Secret } from './secret.ts'
@@ -86,6 +87,8 @@ export interface Connection {
   /** The provider's own `Authorization` scheme, for example `Bearer ${access_token}`. */
   readonly authorization_template: string
   readonly api_base_urls: readonly string[]
+  /** Where else a token may be sent: as the password of a program that knows nothing but passwords. */
+  readonly basic_authentication?: BasicAuthentication
   /** The provider's variables as they were given (`issuer`, `tenant`, ...), and the scope asked for: to sign in again alike. */
   readonly params: Readonly<Record<string, string>>
   readonly requested_scope: string

@@ -7,7 +7,7 @@ import { BrokerError } from '../contract/errors.ts'
 import { canRenew, isExpired, isFreshEnough, renewalTime } from './freshness.ts'
 import { patience } from './patience.ts'
 import { Pauses } from './pauses.ts'
-import type { AccessToken, Cancel, Clock, Ports, StoredGrant, TokenVariant } from './ports.ts'
+import type { AccessToken, Cancel, Clock, Connection, Ports, StoredGrant, TokenVariant } from './ports.ts'
 import { Refresher, unavailable, type Fresh, type Standings } from './refresher.ts'
 import { Turnstile } from './turnstile.ts'
 import { Unsaved } from './unsaved.ts'
@@ -107,6 +107,16 @@ export class Tokens {
   /** The current default token, for surfaces. */
   current(accountId: string): AccessToken | null {
     return this.#held.get(accountId)?.grant.material.access ?? null
+  }
+
+  /** The account's frozen connection; `undefined` when there is none or the vault does not say. Holds and schedules nothing. */
+  async connection(accountId: string): Promise<Connection | undefined> {
+    const held = this.#held.get(accountId)?.grant ?? this.#unsaved.get(accountId)
+    if (held) return held.material.connection
+    return this.#ports.vault.grant(accountId).then(
+      (stored) => stored?.material.connection,
+      () => undefined,
+    )
   }
 
   /** Which variant the token is that `is` recognises, if it is one we hold. */

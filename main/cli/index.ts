@@ -4,6 +4,7 @@
  * file; everything a person types by hand is loaded when it is typed; and nothing runs on a Node that is too old.
  */
 import { startDaemon } from './daemon.ts'
+import { wordsOfName } from './invocation.ts'
 import { isSupported } from './node-version.ts'
 import { runOnOtherNode } from './other-node.ts'
 import { runToken } from './token.ts'
@@ -18,7 +19,7 @@ async function run(argv: readonly string[]): Promise<number> {
 }
 
 if (isSupported(process.versions.node))
-  void run(process.argv.slice(2)).then((code) => {
+  void run([...wordsOfName(process.argv[1] ?? ''), ...process.argv.slice(2)]).then((code) => {
     // A daemon goes on; for everything else the answer is out and nothing is left to wait for.
     if (code >= 0) process.exit(code)
   })

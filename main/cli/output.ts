@@ -12,7 +12,8 @@
  * The rule: text that others chose (labels, names, reasons, errors of a provider) is neutralised before it is shown.
  */
 import { writeSync } from 'node:fs'
-import { asBrokerError, errorTable, type BrokerError } from '../contract/errors.ts'
+import { asBrokerError, errorTable, type BrokerError, type Resolve } from '../contract/errors.ts'
+import { bodyWithStep, nextStep } from './next-step.ts'
 
 /** Writes one result line to stdout. */
 export function print(line: string): void {
@@ -34,17 +35,17 @@ export function sayPlain(line: string): void {
   write(2, `${line}\n`)
 }
 
-/** Says what went wrong and what to do about it; gives the exit status for it. */
-export function fail(thrown: unknown, json: boolean): number {
+/** Says what went wrong and what to do about it, in `command` if it is known; gives the exit status for it. */
+export function fail(thrown: unknown, json: boolean, command?: string): number {
   const error = asBrokerError(thrown)
-  if (json) sayPlain(JSON.stringify(error.toBody()))
-  else for (const line of describe(error)) sayPlain(line)
+  if (json) sayPlain(JSON.stringify(bodyWithStep(error, command)))
+  else for (const line of describe(error, nextStep(error, command))) sayPlain(line)
   return errorTable[error.code].exit
 }
 
 /** The lines a refusal is shown as: the sentence, the choices there are, and each thing to do on a line of its own. */
-export function describe(error: BrokerError): readonly string[] {
-  const { command, url, code } = error.resolve ?? {}
+export function describe(error: BrokerError, next: Resolve = {}): readonly string[] {
+  const { command, url, code } = error.resolve ?? next
   const choices = error.candidates ?? []
   return [
     `valetkey: ${neutralise(error.message)}`,

@@ -39,6 +39,7 @@ import { showConsoleLink, showStatus } from './commands/status.ts'
 import { lockVault, unlockVault } from './commands/vault.ts'
 import { fail, print, sayPlain } from './output.ts'
 import { tokenOptions, wantsJson } from './token-arguments.ts'
+import { addTools, seconds } from './tools.ts'
 
 declare const __VERSION__: string
 
@@ -70,7 +71,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     return status
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0
-    return fail(thrown instanceof CommanderError ? usageError(thrown, argv, names(program)) : thrown, json)
+    const command = names(program).find((name) => name === argv[0])
+    return fail(thrown instanceof CommanderError ? usageError(thrown, argv, names(program)) : thrown, json, command)
   }
 }
 
@@ -109,6 +111,7 @@ function build(session: Session, exit: (code: number) => void): Command {
   addProfiles(command, session, exit)
   addConsent(command, session)
   addNativeHost(command, session)
+  addTools(command, session, exit)
   return program
 }
 
@@ -206,6 +209,7 @@ function addAccounts(command: Add, session: Session): void {
     .option('--label <LABEL>', 'what to call the account')
     .option('--profile <PROFILE>', 'the profile to put it into')
     .option('--account <ACCOUNT>', 'sign this account in again')
+    .addOption(new Option('--timeout <SECONDS>', 'how long to wait for you').argParser(seconds(600)))
     .action((provider: string, options: LinkOptions) => linkAccount(session, provider, options))
   command('callback <URL>', 'what the system calls with the address the browser was sent back to').action(
     (url: string) => deliverCallback(session, url),
@@ -258,7 +262,10 @@ function addConsent(command: Add, session: Session): void {
     .addOption(
       new Option('--kind <KIND>', 'what it is').choices(['script', 'extension', 'agent', 'cli']).default('script'),
     )
-    .action((name: string, options: { readonly kind: ClientKind }) => pairClient(session, name, options))
+    .addOption(new Option('--timeout <SECONDS>', 'how long to wait for the person').argParser(seconds(600)))
+    .action((name: string, options: { readonly kind: ClientKind; readonly timeout?: number }) =>
+      pairClient(session, name, options),
+    )
   command('clients', 'the programs that are paired').action(() => listClients(session))
   command('consents', 'which program may do what with which account').action(() => listConsents(session))
   command('revoke <CLIENT_OR_CONSENT>', 'take a pairing or a consent back').action((words: string) =>

@@ -9,9 +9,17 @@ import { BrokerError } from '../contract/errors.ts'
 export interface TokenArguments {
   readonly request: TokenRequest & { readonly account: string }
   readonly header: boolean
+  /** The token inside what a mail server is sent. */
+  readonly sasl?: Sasl
   readonly json: boolean
   /** The paired client to ask as, whose token is in `VALETKEY_CLIENT_TOKEN`. */
   readonly as?: string
+}
+
+/** Who signs in to a mail server, and by which SASL mechanism. */
+export interface Sasl {
+  readonly mechanism: 'xoauth2' | 'oauthbearer'
+  readonly user: string
 }
 
 interface Option {
@@ -32,6 +40,8 @@ export const tokenOptions: readonly Option[] = [
   { name: 'timeout', value: 'SECONDS', help: 'how long to wait for the person and the provider' },
   { name: 'reason', value: 'TEXT', help: 'why, shown to the person' },
   { name: 'header', help: 'print a whole Authorization header line' },
+  { name: 'xoauth2', value: 'USER', help: 'print what XOAUTH2 sends a mail server for this user, base64' },
+  { name: 'oauthbearer', value: 'USER', help: 'the same for OAUTHBEARER (RFC 7628)' },
   { name: 'as', value: 'CLIENT', help: 'ask as this paired client, with its token in VALETKEY_CLIENT_TOKEN' },
   { name: 'json', help: 'print the whole answer as JSON, errors as JSON on stderr' },
 ]
@@ -80,7 +90,9 @@ function toArguments(given: ReadonlyMap<string, string>, words: readonly string[
   if (extra !== undefined) throw usage(`${JSON.stringify(extra)} is one word too many; quote a label that has spaces.`)
   const json = given.has('json')
   const header = given.has('header')
-  if (json && header) throw usage('Choose one of --json and --header.')
+  const forms = ['json', 'header', 'xoauth2', 'oauthbearer'].filter((name) => given.has(name))
+  if (forms.length > 1) throw usage(`Choose one of ${forms.map((name) => `--${name}`).join(' and ')}.`)
+  const sasl = saslOf(given)
   const text = <const Name extends string>(option: string, name: Name): { readonly [N in Name]?: string } => {
     const value = given.get(option)
     return (value === undefined ? {} : { [name]: value }) as { readonly [N in Name]?: string }
@@ -101,9 +113,19 @@ function toArguments(given: ReadonlyMap<string, string>, words: readonly string[
       ...(given.has('force-refresh') && { force_refresh: true }),
     },
     header,
+    ...(sasl && { sasl }),
     json,
     ...text('as', 'as'),
   }
+}
+
+function saslOf(given: ReadonlyMap<string, string>): Sasl | undefined {
+  const mechanism = (['xoauth2', 'oauthbearer'] as const).find((name) => given.has(name))
+  const user = given.get(mechanism ?? '')
+  if (mechanism === undefined || user === undefined) return undefined
+  // A control character would end the user's name and begin another field.
+  if (/^[^\p{Cc}]{1,256}$/u.test(user)) return { mechanism, user }
+  throw usage(`--${mechanism} takes the name that the mail server knows the user by.`)
 }
 
 function interactionOf(value: string | undefined): Interaction | undefined {

@@ -88,6 +88,12 @@ export interface InvalidateRequest {
   readonly token_id: string
 }
 
+/** Places that take a token as the password of HTTP Basic authentication (RFC 7617), and the user name they want. */
+export interface BasicAuthentication {
+  readonly base_urls: readonly string[]
+  readonly username?: string
+}
+
 export interface AccountsAnswer {
   readonly accounts: readonly {
     readonly id: string
@@ -96,6 +102,9 @@ export interface AccountsAnswer {
     readonly state: AccountState
     readonly scope: string
     readonly rights: readonly Right[]
+    /** Where its tokens may be sent, as frozen when it was linked; these two are absent while the vault is locked. */
+    readonly api_base_urls?: readonly string[]
+    readonly basic_authentication?: BasicAuthentication
   }[]
 }
 

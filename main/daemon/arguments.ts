@@ -13,7 +13,8 @@ export interface DaemonArguments {
   readonly protection: 'os-keyring' | 'passphrase' | 'key-file'
 }
 
-export const daemonUsage = 'valetkey daemon [--http [PORT]] [--console] [--scheme] [--passphrase | --insecure-key-file]'
+export const daemonUsage =
+  'valetkey daemon [--http [PORT]] [--console] [--scheme] [--passphrase | --insecure-key-file] [--json]'
 
 /** Throws `invalid_request` naming the argument that is wrong. */
 export function parseDaemonArguments(argv: readonly string[]): DaemonArguments {
@@ -34,22 +35,20 @@ export function parseDaemonArguments(argv: readonly string[]): DaemonArguments {
     else if (argument === '--scheme') scheme = true
     else if (argument === '--passphrase') protections.push('passphrase')
     else if (argument === '--insecure-key-file') protections.push('key-file')
-    else
-      throw new BrokerError(
-        'invalid_request',
-        `Unknown argument ${JSON.stringify(argument.slice(0, 64))}. Usage: ${daemonUsage}`,
-      )
+    // How an error is said; read where it is said.
+    else if (argument !== '--json')
+      throw usage(`Unknown argument ${JSON.stringify(argument.slice(0, 64))}. Usage: ${daemonUsage}`)
   }
-  if (protections.length > 1)
-    throw new BrokerError('invalid_request', 'Choose one of --passphrase and --insecure-key-file.')
+  if (protections.length > 1) throw usage('Choose one of --passphrase and --insecure-key-file.')
   return { http, console, scheme, protection: protections[0] ?? 'os-keyring' }
 }
 
 function port(text: string): number {
   const number = Number(text)
   if (/^\d{1,5}$/u.test(text) && number >= 1024 && number <= 65_535) return number
-  throw new BrokerError(
-    'invalid_request',
-    `--http takes a port from 1024 to 65535, not ${JSON.stringify(text.slice(0, 32))}.`,
-  )
+  throw usage(`--http takes a port from 1024 to 65535, not ${JSON.stringify(text.slice(0, 32))}.`)
+}
+
+function usage(sentence: string): BrokerError {
+  return new BrokerError('invalid_request', sentence, { resolve: { command: 'valetkey daemon --help' } })
 }

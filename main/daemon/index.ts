@@ -147,8 +147,11 @@ const say = (sentence: string): boolean => stderr.write(`${sentence}\n`)
 
 run(process.argv.slice(3)).catch((thrown: unknown) => {
   const error = asBrokerError(thrown)
-  say(`valetkey: ${error.message}`)
-  if (error.resolve?.command !== undefined) say(`run: ${error.resolve.command}`)
+  if (process.argv.includes('--json')) say(JSON.stringify(error.toBody()))
+  else {
+    say(`valetkey: ${error.message}`)
+    if (error.resolve?.command !== undefined) say(`run: ${error.resolve.command}`)
+  }
   if (error.code === 'server_error') log('error', 'daemon.fault', describeFault(error.cause ?? error))
   process.exit(errorTable[error.code].exit)
 })

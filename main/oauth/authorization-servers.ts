@@ -291,6 +291,7 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
   const requested_scope = scopeOf(definition, plan.scope)
   const rules = freezeRules(definition, values, requested_scope, place)
   const renew = renewalOf(definition, found.flow)
+  const basic = definition.resource.basic_authentication
   return {
     provider: definition.id,
     issuer: found.metadata.issuer,
@@ -303,9 +304,9 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
     insecure_loopback: found.insecure_loopback,
     rotation: renew === undefined ? (definition.lifecycle?.rotation ?? 'maybe') : 'never',
     authorization_template: definition.resource.authorization.template,
-    api_base_urls: definition.resource.base_urls.flatMap((template) => {
-      const url = place(template, values)
-      return url === undefined ? [] : [checkApiBase(url, definition.allow_insecure_http)]
+    api_base_urls: placesOf(definition, values, definition.resource.base_urls),
+    ...(basic && {
+      basic_authentication: { ...basic, base_urls: placesOf(definition, values, basic.base_urls) },
     }),
     params: plan.params,
     requested_scope,
@@ -313,6 +314,14 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
     ...(found.flow !== 'browser' && { flow: found.flow }),
     ...(renew !== undefined && { renew }),
   }
+}
+
+/** Where tokens may be sent, without the places whose variable was not given. Throws `invalid_request`. */
+function placesOf(definition: ProviderDefinition, values: Values, templates: readonly string[]): readonly string[] {
+  return templates.flatMap((template) => {
+    const url = place(template, values)
+    return url === undefined ? [] : [checkApiBase(url, definition.allow_insecure_http)]
+  })
 }
 
 /** Every place a client secret is sent to, as text to compare. */

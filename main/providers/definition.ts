@@ -123,6 +123,13 @@ export interface ProviderDefinition {
       /** The value of the Authorization field, in the provider's own scheme. */
       readonly template: string
     }
+    /** Where a token is taken as the password of HTTP Basic authentication (RFC 7617), by programs that know nothing else: git servers, registries. */
+    readonly basic_authentication?: {
+      /** As resource.base_urls. */
+      readonly base_urls: readonly string[]
+      /** What the server wants beside it; oauth2 unless said. */
+      readonly username?: string
+    }
     /** Sent with every API call. */
     readonly headers?: Readonly<Record<string, string>>
     /** An API answer that means: get a new token. Status 401 unless said. For programs that call the API; Valetkey itself makes no such call yet. */

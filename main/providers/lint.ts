@@ -66,6 +66,9 @@ export function urlsOf(definition: ProviderDefinition): readonly (readonly [path
     ...Object.entries(grants).map(([grant, { endpoint }]) => [`grants.${grant}.endpoint`, endpoint] as const),
     ['identity.url', identity?.url],
     ...resource.base_urls.map((url, index) => [`resource.base_urls[${String(index)}]`, url] as const),
+    ...(resource.basic_authentication?.base_urls ?? []).map(
+      (url, index) => [`resource.basic_authentication.base_urls[${String(index)}]`, url] as const,
+    ),
   ]
   return all.flatMap(([path, url]) => (url === undefined ? [] : [[path, url] as const]))
 }

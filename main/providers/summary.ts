@@ -92,10 +92,11 @@ function warningsOf(definition: ProviderDefinition): readonly string[] {
   ].filter((url) => url !== undefined)
   const elsewhere =
     home === undefined ? [] : secretsTo.filter((url) => ownerOf(url, definition) !== ownerOf(home, definition))
-  const tokensTo = [server.userinfo_endpoint, definition.identity?.url, ...resource.base_urls].filter(
+  const called = [...resource.base_urls, ...(resource.basic_authentication?.base_urls ?? [])]
+  const tokensTo = [server.userinfo_endpoint, definition.identity?.url, ...called].filter(
     (url) => url !== undefined && home !== undefined && ownerOf(url, definition) !== ownerOf(home, definition),
   )
-  const plain = resource.base_urls.filter((url) => url.startsWith('http:')).map(hostOf)
+  const plain = called.filter((url) => url.startsWith('http:')).map(hostOf)
   const inUrl = Object.entries(grants).filter(([, how]) => how.content_type === 'query' || how.method === 'GET')
   return [
     ...new Set(

@@ -27,6 +27,7 @@ const connection: Parser<Connection> = object({
   rotation: oneOf('always', 'maybe', 'never'),
   authorization_template: string,
   api_base_urls: list(string, 1024),
+  basic_authentication: optional(object({ base_urls: list(string, 1024), username: optional(string) })),
   params: record(string, 1024),
   requested_scope: string,
   rules: optional(string),

@@ -86,6 +86,13 @@ describe('without a Node on the machine', () => {
     expect(await runProgram(link, ['--version'], environment())).toMatchObject({ code: 0, stdout: `${ourVersion}\n` })
   })
 
+  it('is the helper that git and Docker know by its name, as a link', async () => {
+    const link = join(folder, 'docker-credential-valetkey')
+    symlinkSync(executable, link)
+    const { code, stdout } = await runProgram(link, ['list'], environment())
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '{}\n' })
+  })
+
   it('is the daemon, and the command line that asks it', async () => {
     const { child, ended } = await startDaemon(['--insecure-key-file'])
     const status = await valetkey(['status', '--json'])

@@ -204,8 +204,13 @@ describe('the Debian package', () => {
   it('puts the command line on the PATH, and not the app', async () => {
     const calls = await callsOf('postinst', ['configure'], debian)
     expect(calls).toEqual([
-      'update-alternatives --install /usr/bin/valetkey valetkey /opt/Valetkey/resources/valetkey 100',
-      'update-alternatives --install /usr/bin/valetkey valetkey /opt/Valetkey/resources/valetkey-token 110',
+      ...['valetkey 100', 'valetkey-token 110'].map((command) =>
+        [
+          `update-alternatives --install /usr/bin/valetkey valetkey /opt/Valetkey/resources/${command}`,
+          '--slave /usr/bin/git-credential-valetkey git-credential-valetkey /opt/Valetkey/resources/valetkey',
+          '--slave /usr/bin/docker-credential-valetkey docker-credential-valetkey /opt/Valetkey/resources/valetkey',
+        ].join(' '),
+      ),
       'unshare --user true',
       'chmod 0755 /opt/Valetkey/chrome-sandbox',
       'update-desktop-database /usr/share/applications',

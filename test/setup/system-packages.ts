@@ -24,8 +24,17 @@ const needs: readonly Need[] = [
     ['xdg-mime', 'xdg-utils'],
     ['script', 'bsdutils'],
     ['tesseract', 'tesseract-ocr'],
+    ['git', 'git'],
+    ['curl', 'curl'],
   ].map(([program = '', debianPackage = '']) => ({ program, find: () => onPath(program), debianPackage })),
+  { program: 'Python’s requests', find: findRequests, debianPackage: 'python3-requests' },
 ]
+
+/** A Python that has the library `requests`. */
+function findRequests(): string | null {
+  const python = onPath('python3')
+  return python !== null && spawnSync(python, ['-c', 'import requests']).status === 0 ? python : null
+}
 
 /**
  * The browser to drive: `CHROMIUM_PATH`, else the first on `PATH`, else the one Playwright has downloaded. `null` when

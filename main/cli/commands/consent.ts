@@ -20,14 +20,15 @@ const tries = 3
 export async function pairClient(
   session: Session,
   name: string,
-  { kind }: { readonly kind: ClientKind },
+  { kind, timeout }: { readonly kind: ClientKind; readonly timeout?: number },
 ): Promise<void> {
   const answer = await callBroker(
     session.env,
     'pair',
     { name, kind },
     {
-      wait: pairingWait,
+      // Going away withdraws the question.
+      wait: timeout ?? pairingWait,
       onPending: (pending) => {
         announce(pending, session.json)
       },

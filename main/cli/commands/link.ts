@@ -22,6 +22,8 @@ export interface LinkOptions {
   readonly label?: string
   readonly profile?: string
   readonly account?: string
+  /** Seconds. */
+  readonly timeout?: number
 }
 
 type End = ValueOf<'awaitSignIn'>
@@ -37,7 +39,7 @@ export async function linkAccount(session: Session, provider: string, options: L
   const release = cancelOnSignal(session, started)
   try {
     await present(session, started, options.browser)
-    const end = await settle(session, started)
+    const end = await settle(session, started, options.timeout)
     report(session, end)
   } finally {
     release()
@@ -115,9 +117,9 @@ const pasteWords = (redirect: Redirect): string =>
   redirect === 'oob' ? 'then paste the code you are shown' : 'then paste the address you are sent to'
 
 /** Waits for the end, and for pasted addresses where the browser cannot come back by itself. */
-async function settle(session: Session, started: SignIn): Promise<End> {
+async function settle(session: Session, started: SignIn, timeout: number | undefined): Promise<End> {
   const over = new AbortController()
-  const ended = waitForEnd(session, started.id).finally(() => {
+  const ended = waitForEnd(session, started.id, timeout).finally(() => {
     over.abort()
   })
   if (!isPasted(started)) return ended
@@ -125,10 +127,16 @@ async function settle(session: Session, started: SignIn): Promise<End> {
   return Promise.race([ended, pasting.then(() => ended)])
 }
 
-async function waitForEnd(session: Session, id: string): Promise<End> {
+/** `timeout` in seconds; the broker gives up by itself where nobody says. */
+async function waitForEnd(session: Session, id: string, timeout = Infinity): Promise<End> {
+  const giveUp = performance.now() + timeout * 1000
   for (;;) {
-    const end = await session.decide('awaitSignIn', { id, timeout: round }, round + 15)
+    const left = Math.max(0, Math.ceil((giveUp - performance.now()) / 1000))
+    const end = await session.decide('awaitSignIn', { id, timeout: Math.min(round, left) }, round + 15)
     if (end.sign_in.state !== 'waiting' && end.sign_in.state !== 'finishing') return end
+    if (left > 0 || end.sign_in.state === 'finishing') continue
+    await session.decide('cancelSignIn', { id })
+    throw new BrokerError('timeout', 'The sign-in was not finished in time and is cancelled. Nothing was changed.')
   }
 }
 

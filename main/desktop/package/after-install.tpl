@@ -1,13 +1,19 @@
 #!/bin/sh
 # After electron-builder's own script. The rule: the command people type is `valetkey`, the command line; the app is started
 # from its desktop entry and is on no PATH. Where the fast path is there, it is the command: it answers `valetkey token`
-# itself and starts the command line beside it for everything else.
+# itself and starts the command line beside it for everything else. git and Docker look for a helper by its name, which is
+# a link to the command line.
 
-update-alternatives --install /usr/bin/valetkey valetkey '/opt/${sanitizedProductName}/resources/valetkey' 100 ||
+program='/opt/${sanitizedProductName}/resources/valetkey'
+update-alternatives --install /usr/bin/valetkey valetkey "$program" 100 \
+    --slave /usr/bin/git-credential-valetkey git-credential-valetkey "$program" \
+    --slave /usr/bin/docker-credential-valetkey docker-credential-valetkey "$program" ||
     echo 'valetkey: /usr/bin/valetkey is another program and was left alone.' >&2
 fast='/opt/${sanitizedProductName}/resources/valetkey-token'
 if [ -x "$fast" ]; then
-    update-alternatives --install /usr/bin/valetkey valetkey "$fast" 110 || true
+    update-alternatives --install /usr/bin/valetkey valetkey "$fast" 110 \
+        --slave /usr/bin/git-credential-valetkey git-credential-valetkey "$program" \
+        --slave /usr/bin/docker-credential-valetkey docker-credential-valetkey "$program" || true
 fi
 
 # Chromium's sandbox needs user namespaces; where the kernel gives none, the setuid helper takes their place.
