@@ -6,6 +6,7 @@ import type { TokenAnswer } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { callBroker, type Pending } from './broker-call.ts'
 import { fail, neutralise, print, printJson, say, sayPlain } from './output.ts'
+import type { Environment } from './place.ts'
 import { parseTokenArguments, wantsJson } from './token-arguments.ts'
 
 /** Seconds a broker waits for person and provider by itself, and what we wait longer so that its own answer wins. */
@@ -16,14 +17,7 @@ const grace = 15
 export async function runToken(argv: readonly string[]): Promise<number> {
   try {
     const { request, header, json, as } = parseTokenArguments(argv)
-    if (as !== undefined && (process.env['VALETKEY_CLIENT_TOKEN'] ?? '') === '')
-      throw new BrokerError(
-        'pairing_required',
-        `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`,
-        {
-          resolve: { command: `valetkey pair ${quote(as)}` },
-        },
-      )
+    requireOwnToken(as, process.env)
     const answer = await callBroker(process.env, 'token', request, {
       wait: (request.timeout ?? brokerWait) + grace,
       onPending: (pending) => {
@@ -37,6 +31,18 @@ export async function runToken(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     return fail(thrown, wantsJson(argv))
   }
+}
+
+/** Throws `pairing_required` when the client to ask `as` has not given its token. */
+export function requireOwnToken(as: string | undefined, env: Environment): void {
+  if (as !== undefined && (env['VALETKEY_CLIENT_TOKEN'] ?? '') === '')
+    throw new BrokerError(
+      'pairing_required',
+      `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`,
+      {
+        resolve: { command: `valetkey pair ${quote(as)}` },
+      },
+    )
 }
 
 /** Tells that the person is being asked, and by which code they know who asks. */
