@@ -73,7 +73,10 @@ const table: Table = {
 const mayPrint = ['main/cli/output.ts', 'main/daemon/index.ts', 'main/daemon/log.ts']
 
 /** Names of public protocols, not of providers, that happen to be provider ids too: file, then the ids it may say. */
-const protocolNames: Readonly<Record<string, readonly string[]>> = {}
+const protocolNames: Readonly<Record<string, readonly string[]>> = {
+  'main/cli/servers.ts': ['google'],
+  'main/cli/commands/metadata.ts': ['google'],
+}
 
 /** Besides the folders of the design: what tools insist on finding at the top. */
 const topLevel = [

@@ -33,11 +33,11 @@ import {
   testProvider,
   validateProvider,
 } from './commands/providers.ts'
-import type { MetadataOptions } from './commands/metadata.ts'
 import { openSession, type Session } from './commands/session.ts'
 import { showConsoleLink, showStatus } from './commands/status.ts'
 import { lockVault, unlockVault } from './commands/vault.ts'
 import { fail, print, sayPlain } from './output.ts'
+import { addServers } from './servers.ts'
 import { tokenOptions, wantsJson } from './token-arguments.ts'
 
 declare const __VERSION__: string
@@ -266,22 +266,4 @@ function addNativeHost(command: Add, session: Session): void {
   )
   verb('uninstall', 'take it back', uninstallNativeHost)
   verb('status', 'where it is installed, and for whom', showNativeHost)
-}
-
-/** Servers for what others wrote; each is loaded when it is started. */
-function addServers(command: Add, session: Session, exit: (code: number) => void): void {
-  const metadata = command('metadata', 'what the clouds’ SDKs expect of a metadata server, on loopback')
-  for (const kind of ['google', 'azure'] as const)
-    metadata
-      .command(`${kind} [COMMAND...]`)
-      .description(`serve an account’s tokens; to the program after -- alone, where there is one`)
-      .requiredOption('--account <ACCOUNT>', 'whose tokens')
-      .option('--port <PORT>', 'where to listen; any free port unless told', '0')
-      .option('--as <CLIENT>', 'ask as this paired client, with its token in VALETKEY_CLIENT_TOKEN')
-      .option('--project <ID>', 'the project to name (google)')
-      .option('--json', 'print JSON')
-      .action(async (words: readonly string[], options: MetadataOptions) => {
-        const { serveMetadata } = await import('./commands/metadata.ts')
-        exit(await serveMetadata(session, kind, words, options))
-      })
 }

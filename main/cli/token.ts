@@ -17,7 +17,7 @@ const grace = 15
 export async function runToken(argv: readonly string[]): Promise<number> {
   try {
     const { request, header, json, as } = parseTokenArguments(argv)
-    requireOwnToken(as, process.env)
+    if (as !== undefined) requireClientToken(process.env, as)
     const answer = await callBroker(process.env, 'token', request, {
       wait: (request.timeout ?? brokerWait) + grace,
       onPending: (pending) => {
@@ -33,16 +33,11 @@ export async function runToken(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Throws `pairing_required` when the client to ask `as` has not given its token. */
-export function requireOwnToken(as: string | undefined, env: Environment): void {
-  if (as !== undefined && (env['VALETKEY_CLIENT_TOKEN'] ?? '') === '')
-    throw new BrokerError(
-      'pairing_required',
-      `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`,
-      {
-        resolve: { command: `valetkey pair ${quote(as)}` },
-      },
-    )
+/** Throws `pairing_required` unless the token of the client `as` is at hand. */
+export function requireClientToken(env: Environment, as: string): void {
+  if ((env['VALETKEY_CLIENT_TOKEN'] ?? '') !== '') return
+  const sentence = `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`
+  throw new BrokerError('pairing_required', sentence, { resolve: { command: `valetkey pair ${quote(as)}` } })
 }
 
 /** Tells that the person is being asked, and by which code they know who asks. */

@@ -2,10 +2,11 @@
  * `valetkey metadata` with the clouds' own libraries: google-auth-library and @azure/identity run as programs that know
  * nothing of us, in the environment that the command gives them.
  */
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { startDaemon, until, type CommandResult, type RunningDaemon } from '../setup/daemon.ts'
+import { cleanEnvironment, collect, startDaemon, until, type CommandResult, type RunningDaemon } from '../setup/daemon.ts'
 import { approve, linkAccount, pairProgram } from '../setup/link.ts'
 import { startMetadata, type MetadataServer } from '../setup/metadata.ts'
 
@@ -87,11 +88,10 @@ describe('@azure/identity', () => {
   it('has one by the instance metadata service', async () => {
     const server = await startMetadata(daemon.paths.home, 'azure', ['--account', 'ada@example.test'])
     const { AZURE_POD_IDENTITY_AUTHORITY_HOST = '' } = server.variables
-    const child = await daemon.cli(
-      ['metadata', 'google', '--account', 'ada@example.test', '--', ...program('azure-sdk'), 'https://vault.azure.net'],
-      { env: { AZURE_POD_IDENTITY_AUTHORITY_HOST } },
-    )
-    expect(await provider.isActive(String(last(child)['token']))).toBe(true)
+    const [node = '', ...words] = program('azure-sdk')
+    const env = cleanEnvironment(daemon.paths.home, { AZURE_POD_IDENTITY_AUTHORITY_HOST })
+    const ended = await collect(spawn(node, [...words, 'https://vault.azure.net'], { env }))
+    expect(await provider.isActive(String(last(ended)['token']))).toBe(true)
     await server.stop()
   })
 
@@ -251,10 +251,9 @@ describe('who is asked', () => {
       return requests[0]
     })
     expect(request.reason).toBe('valetkey metadata google')
-    const { code } = JSON.parse(
-      (await daemon.cli(['token', 'grace', '--interaction', 'notify', '--json'], { env })).stderr,
-    ).resolve as { code: string }
-    await approve(daemon, request.id, code, ['--right', 'read', '--for', '1h'])
+    const { stderr } = await daemon.cli(['token', 'grace', '--interaction', 'notify', '--json'], { env })
+    const { resolve } = JSON.parse(stderr) as { resolve: { code: string } }
+    await approve(daemon, request.id, resolve.code, ['--right', 'read', '--for', '1h'])
     const server = await starting
     expect((await server.get(tokenPath, flavor)).status).toBe(200)
     const { stdout } = await daemon.cli(['clients', '--json'])
@@ -278,12 +277,24 @@ describe('who is asked', () => {
   })
 
   it('the program has the variables and no client token of ours; a proxy is told to leave us out', async () => {
-    const env = { VALETKEY_CLIENT_TOKEN: (await pairProgram(daemon, 'reader')) || '', HTTP_PROXY: 'http://proxy.example' }
+    const deployed = await pairProgram(daemon, 'reader')
     const { stdout } = await daemon.cli(['metadata', 'azure', '--account', 'grace', '--', 'env'], {
-      env: { HTTP_PROXY: env.HTTP_PROXY },
+      env: { HTTP_PROXY: 'http://proxy.example' },
     })
     expect(stdout).toMatch(/^IDENTITY_ENDPOINT=http:\/\/127\.0\.0\.1:\d+\/msi\/token$/mu)
     expect(stdout).toMatch(/^NO_PROXY=127\.0\.0\.1$/mu)
-    expect(stdout).not.toContain('VALETKEY_CLIENT_TOKEN')
+    const env = { VALETKEY_CLIENT_TOKEN: deployed }
+    const asking = daemon.cli(['metadata', 'azure', '--account', 'grace', '--', 'env'], { env })
+    const request = await until(async () => {
+      const { requests } = JSON.parse((await daemon.cli(['requests', '--json'])).stdout) as { requests: { id: string }[] }
+      return requests[0]
+    })
+    const { stderr } = await daemon.cli(['token', 'grace', '--interaction', 'notify', '--json'], { env })
+    const { resolve } = JSON.parse(stderr) as { resolve: { code: string } }
+    await approve(daemon, request.id, resolve.code, ['--right', 'read', '--for', '1h'])
+    const ended = await asking
+    expect(ended).toMatchObject({ code: 0 })
+    expect(ended.stdout).toContain('IDENTITY_HEADER=')
+    expect(ended.stdout).not.toContain(deployed)
   })
 })

@@ -19,7 +19,7 @@ import {
   type Variables,
 } from '../metadata/metadata.ts'
 import { describe, neutralise, print, say, sayPlain, printJson } from '../output.ts'
-import { announce, requireOwnToken } from '../token.ts'
+import { announce, requireClientToken } from '../token.ts'
 import type { Session } from './session.ts'
 
 export interface MetadataOptions {
@@ -42,7 +42,7 @@ export async function serveMetadata(
   const { env } = session
   const port = parsePort(options.port)
   const project = options.project === undefined ? undefined : parseProject(options.project)
-  requireOwnToken(options.as, env)
+  if (options.as !== undefined) requireClientToken(env, options.as)
   const reason = `valetkey metadata ${kind}`
   // Asked once by hand: the person is here now, a wrong name is said now, and the account stays the same one from now on.
   const { account } = await callBroker(

@@ -137,8 +137,8 @@ function requireOurs(path: string): void {
     throw new BrokerError('access_denied', `${path} is a link or not a manifest of Valetkey; nothing was written.`)
 }
 
-/** All of it or nothing: a browser may read at any moment. */
-function writeWhole(path: string, text: string, mode: number): void {
+/** All of it or nothing: somebody may read at any moment. */
+export function writeWhole(path: string, text: string, mode: number): void {
   const unfinished = `${path}.${String(process.pid)}.new`
   writeFileSync(unfinished, text, { mode, flag: 'wx' })
   chmodSync(unfinished, mode)

@@ -24,6 +24,10 @@ export interface GoogleOptions {
 /** Sent with every answer, and how a client knows that it talks to a metadata server at all. */
 const flavor = { 'Metadata-Flavor': 'Google' } as const
 
+const root = '/computeMetadata/v1'
+/** What is asked for most, and needs to know nothing else of the account. */
+const tokenPath = `${root}/instance/service-accounts/default/token`
+
 /** A directory of names, or what a leaf answers; `value` is its form in `?recursive=true`, where it has one. */
 type Node =
   | { readonly kind: 'folder'; readonly entries: ReadonlyMap<string, Node> }
@@ -62,6 +66,7 @@ async function answer(source: TokenSource, options: GoogleOptions, request: Meta
   // The probe of clients that only look whether there is a metadata server; it says nothing else.
   if (path === '/') return plain(200, 'computeMetadata/\n')
   if (request.header('metadata-flavor') !== 'Google') return plain(403, 'Missing Metadata-Flavor:Google header.')
+  if (path === tokenPath) return token(source, query)
   const node = find(await tree(source, options), path)
   if (node === undefined) return plain(404, 'There is nothing at this path.')
   switch (node.kind) {
@@ -86,13 +91,12 @@ async function tree(source: TokenSource, { project }: GoogleOptions): Promise<No
     ['token', { kind: 'token' }],
   ])
   return folder([
-    ['instance', folder([['service-accounts', folder([['default', account], ...[[email, account] as const]])]])],
+    ['instance', folder([['service-accounts', folder([['default', account], [email, account]])]])],
     ['project', folder(project === undefined ? [] : [['project-id', text(project)]])],
     ['universe', folder([['universe-domain', text('googleapis.com')]])],
   ])
 }
 
-const root = '/computeMetadata/v1'
 
 /** The node at a path, compared as it came; directories also with a slash at the end. */
 function find(top: Node, path: string): Node | undefined {
