@@ -57,7 +57,11 @@ describe('Threat 18: an agent as a confused deputy', () => {
   })
 
   it('Threat 18: another host, and a host that only begins like the API’s', async () => {
-    for (const url of ['https://evil.example/echo', `${house.api.url}.evil.example/echo`, `${house.api.url}@evil.example/`]) {
+    for (const url of [
+      'https://evil.example/echo',
+      `${house.api.url}.evil.example/echo`,
+      `${house.api.url}@evil.example/`,
+    ]) {
       const answer = await agent.call('call_api', { account: 'ada', url })
       expect(answer, url).toMatchObject({ isError: true, structured: { error: 'access_denied' } })
     }
@@ -72,7 +76,10 @@ describe('Threat 18: an agent as a confused deputy', () => {
 
   it('Threat 18: a tool that gives a token, and the right to read one', async () => {
     for (const name of ['get_token', 'token', 'call_api\n', '__proto__', 'constructor'])
-      expect(await agent.call(name, { account: 'ada' })).toMatchObject({ isError: true, structured: { error: 'not_found' } })
+      expect(await agent.call(name, { account: 'ada' })).toMatchObject({
+        isError: true,
+        structured: { error: 'not_found' },
+      })
     expect(await agent.call('request_access', { account: 'ada', right: 'read' })).toMatchObject({
       isError: true,
       structured: { error: 'invalid_request' },

@@ -58,9 +58,15 @@ const good = (): readonly Request[] => [
 ]
 
 const raw = ({ server, path, headers }: Request, more: readonly string[] = [], line = `GET ${path} HTTP/1.1`): string =>
-  [line, `Host: ${server.host}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), ...more, 'Connection: close', '', ''].join(
-    '\r\n',
-  )
+  [
+    line,
+    `Host: ${server.host}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ...more,
+    'Connection: close',
+    '',
+    '',
+  ].join('\r\n')
 
 const send = (request: Request, text: string): ReturnType<typeof sendRaw> =>
   sendRaw(Number(request.server.host.split(':')[1]), text)
@@ -82,8 +88,12 @@ describe('what is asked', () => {
     for (const request of good()) {
       for (const value of ['', 'google', 'TRUE', 'true, true', 'x'])
         expect(
-          (await request.server.get(request.path, Object.fromEntries(Object.keys(request.headers).map((n) => [n, value]))))
-            .status,
+          (
+            await request.server.get(
+              request.path,
+              Object.fromEntries(Object.keys(request.headers).map((n) => [n, value])),
+            )
+          ).status,
         ).toBeGreaterThanOrEqual(400)
       expect((await request.server.get(request.path)).status).toBeGreaterThanOrEqual(400)
       const [name = ''] = Object.keys(request.headers)
@@ -97,7 +107,12 @@ describe('what is asked', () => {
     const before = await asked()
     for (const request of good()) {
       const [, , appService] = good()
-      for (const more of ['Origin: https://evil.example', 'Origin: null', 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Site: same-site'])
+      for (const more of [
+        'Origin: https://evil.example',
+        'Origin: null',
+        'Sec-Fetch-Site: cross-site',
+        'Sec-Fetch-Site: same-site',
+      ])
         expect((await send(request, raw(request, [more]))).status, more).toBe(403)
       if (request.path !== appService?.path)
         expect((await send(request, raw(request, ['X-Forwarded-For: 203.0.113.7']))).status).toBeGreaterThanOrEqual(400)
@@ -113,10 +128,20 @@ describe('what is asked', () => {
       const { host } = request.server
       const port = host.split(':')[1] ?? ''
       const text = raw(request)
-      const names = ['evil.example', `evil.example:${port}`, `localhost:${port}`, '127.0.0.1', `127.0.0.1.evil.example:${port}`, `[::1]:${port}`, `0.0.0.0:${port}`]
+      const names = [
+        'evil.example',
+        `evil.example:${port}`,
+        `localhost:${port}`,
+        '127.0.0.1',
+        `127.0.0.1.evil.example:${port}`,
+        `[::1]:${port}`,
+        `0.0.0.0:${port}`,
+      ]
       for (const name of names)
         expect((await send(request, text.replace(`Host: ${host}`, `Host: ${name}`))).status, name).toBe(403)
-      expect((await send(request, text.replace(`Host: ${host}`, `Host: ${host}\r\nHost: evil.example`))).status).toBe(400)
+      expect((await send(request, text.replace(`Host: ${host}`, `Host: ${host}\r\nHost: evil.example`))).status).toBe(
+        400,
+      )
       expect((await send(request, text.replace(`Host: ${host}\r\n`, ''))).status).toBe(400)
       expect((await send(request, text.replace('HTTP/1.1', 'HTTP/1.0'))).status).toBe(400)
       for (const target of [`http://${host}${request.path}`, `//evil.example${request.path}`])

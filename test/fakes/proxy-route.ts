@@ -81,15 +81,16 @@ export async function startProxyRoute({ broker, api, tokenOf }: Options): Promis
     from.on('error', () => undefined).once('close', () => open.delete(from))
     from.once('data', (first: Buffer) => {
       from.pause()
-      from.unshift(first)
       if (/^(?:[A-Z]+ \/v1\/accounts\/[^ ]+\/proxy\/|POST \/v1\/requests )/u.test(first.toString('latin1'))) {
         http.emit('connection', from)
-        from.resume()
+        from.unshift(first)
+        process.nextTick(() => from.resume())
         return
       }
       const to = connect(broker)
       to.on('error', () => from.destroy()).once('close', () => from.end())
       from.once('close', () => to.destroy())
+      from.unshift(first)
       from.pipe(to)
       to.pipe(from)
     })

@@ -186,7 +186,12 @@ describe('an agent over streamable HTTP', () => {
         requestInit: { headers: { Authorization: authorization } },
         fetch: async (input, init) => {
           const answer = await fetch(input, init)
-          said.push(await answer.clone().text().catch(() => ''))
+          said.push(
+            await answer
+              .clone()
+              .text()
+              .catch(() => ''),
+          )
           return answer
         },
       })

@@ -6,7 +6,14 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { cleanEnvironment, collect, startDaemon, until, type CommandResult, type RunningDaemon } from '../setup/daemon.ts'
+import {
+  cleanEnvironment,
+  collect,
+  startDaemon,
+  until,
+  type CommandResult,
+  type RunningDaemon,
+} from '../setup/daemon.ts'
 import { approve, linkAccount, pairProgram } from '../setup/link.ts'
 import { startMetadata, type MetadataServer } from '../setup/metadata.ts'
 
@@ -157,10 +164,7 @@ describe('the shape of Google’s server', () => {
       expect(Object.keys(token).toSorted()).toEqual(['access_token', 'expires_in', 'token_type'])
       expect(token).toMatchObject({ token_type: 'Bearer', expires_in: expect.any(Number) as number })
     }
-    const { body } = await server.get(
-      '/computeMetadata/v1/instance/service-accounts/default/?recursive=true',
-      flavor,
-    )
+    const { body } = await server.get('/computeMetadata/v1/instance/service-accounts/default/?recursive=true', flavor)
     expect(JSON.parse(body)).toEqual({
       aliases: ['default'],
       email: 'ada@example.test',
@@ -286,7 +290,9 @@ describe('who is asked', () => {
     const env = { VALETKEY_CLIENT_TOKEN: deployed }
     const asking = daemon.cli(['metadata', 'azure', '--account', 'grace', '--', 'env'], { env })
     const request = await until(async () => {
-      const { requests } = JSON.parse((await daemon.cli(['requests', '--json'])).stdout) as { requests: { id: string }[] }
+      const { requests } = JSON.parse((await daemon.cli(['requests', '--json'])).stdout) as {
+        requests: { id: string }[]
+      }
       return requests[0]
     })
     const { stderr } = await daemon.cli(['token', 'grace', '--interaction', 'notify', '--json'], { env })

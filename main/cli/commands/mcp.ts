@@ -33,8 +33,10 @@ export async function serveMcp(session: Session, { http }: McpOptions): Promise<
     server.close()
     return 0
   }
-  const gone = Promise.race([once(process.stdin, 'end'), once(process.stdin, 'close'), endSignal()])
   const mcp = createMcpServer(__VERSION__, identities)
+  const closed = Promise.withResolvers<void>()
+  mcp.server.onclose = closed.resolve
+  const gone = Promise.race([once(process.stdin, 'end'), once(process.stdin, 'close'), closed.promise, endSignal()])
   await mcp.connect(new StdioServerTransport())
   await gone
   await mcp.close()

@@ -35,7 +35,9 @@ export async function serveMcpHttp(port: number, version: string, identities: Id
     transport.onclose = () => {
       if (transport.sessionId !== undefined) sessions.delete(transport.sessionId)
     }
-    await createMcpServer(version, identities).connect(transport as Parameters<ReturnType<typeof createMcpServer>['connect']>[0])
+    await createMcpServer(version, identities).connect(
+      transport as Parameters<ReturnType<typeof createMcpServer>['connect']>[0],
+    )
     return transport
   }
   const server = await serveLoopback(port, async ({ method, target, authorization }, request, response) => {
@@ -82,8 +84,7 @@ async function readJson(request: IncomingMessage, response: ServerResponse): Pro
     sendText(response, status, sentence)
     return failed
   }
-  if (!/^application\/json(?:\s*;|$)/iu.test(request.headers['content-type'] ?? ''))
-    return refuse(415, 'Send JSON.')
+  if (!/^application\/json(?:\s*;|$)/iu.test(request.headers['content-type'] ?? '')) return refuse(415, 'Send JSON.')
   const body = await readBody(request)
   if (body === undefined) return refuse(413, `A request has at most ${String(limits.body)} bytes.`)
   try {

@@ -7,9 +7,9 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { asBrokerError, BrokerError } from '../../contract/errors.ts'
 import { callBroker, type Pending } from '../broker-call.ts'
-import { writeWhole } from '../commands/native-host.ts'
 import { type Environment, pathsOf } from '../place.ts'
 import { readPrivateFile } from '../trust.ts'
+import { writeWhole } from '../whole-file.ts'
 
 export interface Identity {
   /** The environment to ask in. Throws `pairing_required`, with what the person can do, until they have. */
@@ -24,7 +24,8 @@ const codeWait = 5_000
 
 /** The client that `env` names, or else the one paired under `name`; `tell` shows the person the question it takes. */
 export function identify(env: Environment, name: string, tell: (pending: Pending) => void): Identity {
-  if ((env['VALETKEY_CLIENT_TOKEN'] ?? '') !== '') return { ready: () => Promise.resolve(env), refused: () => undefined }
+  if ((env['VALETKEY_CLIENT_TOKEN'] ?? '') !== '')
+    return { ready: () => Promise.resolve(env), refused: () => undefined }
   const file = tokenFile(env, name)
   let token: string | undefined
   let pairing: Pairing | undefined
@@ -43,7 +44,7 @@ export function identify(env: Environment, name: string, tell: (pending: Pending
         if (standing.kind === 'waiting') throw unpaired(name, standing.pending)
         if (standing.kind === 'failed') {
           // A no stands for as long as this process runs; whatever else went wrong may go right the next time.
-          if (standing.error.code !== 'access_denied') pairing = undefined
+          if (standing.error.code !== 'access_denied' || standing.error.request_id === undefined) pairing = undefined
           throw standing.error
         }
       }
@@ -112,7 +113,10 @@ function startPairing(
 
 /** One file per name; the digest tells names apart that only look alike as a file's. */
 function tokenFile(env: Environment, name: string): string {
-  const word = name.toLowerCase().replaceAll(/[^a-z\d]+/gu, '-').slice(0, 32)
+  const word = name
+    .toLowerCase()
+    .replaceAll(/[^a-z\d]+/gu, '-')
+    .slice(0, 32)
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 16)
   return join(pathsOf(env).clients, `mcp-${word}-${digest}.token`)
 }

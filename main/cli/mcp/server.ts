@@ -7,6 +7,11 @@ import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprot
 import type { Identity } from './identity.ts'
 import { callTool, toolList } from './tools.ts'
 
+declare global {
+  // The SDK’s own types name it; browsers have it, and Node’s types have it under `RequestInit` alone.
+  type HeadersInit = NonNullable<RequestInit['headers']>
+}
+
 const instructions = `Valetkey lets you call APIs with a person's accounts without ever seeing a credential.
 Begin with list_accounts. Call an API with call_api. When you may not yet, ask with request_access and show the person the
 code and the command that come back; request_status says what they decided. Never ask the person for a token or password.`

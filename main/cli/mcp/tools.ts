@@ -23,7 +23,10 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 /** UTF-16 units of a request's body. */
 const bodyLimit = 1_048_576
 
-const account = { type: 'string', description: 'The account: its id or its label, as list_accounts gives them.' } as const
+const account = {
+  type: 'string',
+  description: 'The account: its id or its label, as list_accounts gives them.',
+} as const
 
 const listAccounts: AgentTool = {
   tool: {
@@ -160,8 +163,7 @@ export const toolList: readonly Tool[] = tools.map(({ tool }) => tool)
 export async function callTool(identity: Identity, name: string, argument: unknown): Promise<CallToolResult> {
   try {
     const found = tools.find(({ tool }) => tool.name === name)
-    if (!found)
-      throw new BrokerError('not_found', `There is no tool ${JSON.stringify(name.slice(0, 64))}.`)
+    if (!found) throw new BrokerError('not_found', `There is no tool ${JSON.stringify(name.slice(0, 64))}.`)
     return await found.run(await identity.ready(), argument ?? {})
   } catch (thrown) {
     const error = asBrokerError(thrown)

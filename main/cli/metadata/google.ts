@@ -91,12 +91,22 @@ async function tree(source: TokenSource, { project }: GoogleOptions): Promise<No
     ['token', { kind: 'token' }],
   ])
   return folder([
-    ['instance', folder([['service-accounts', folder([['default', account], [email, account]])]])],
+    [
+      'instance',
+      folder([
+        [
+          'service-accounts',
+          folder([
+            ['default', account],
+            [email, account],
+          ]),
+        ],
+      ]),
+    ],
     ['project', folder(project === undefined ? [] : [['project-id', text(project)]])],
     ['universe', folder([['universe-domain', text('googleapis.com')]])],
   ])
 }
-
 
 /** The node at a path, compared as it came; directories also with a slash at the end. */
 function find(top: Node, path: string): Node | undefined {

@@ -26,7 +26,9 @@ describe('an answer', () => {
 
   it('is not shown when it is no text', () => {
     for (const body of [[0xff, 0xfe], [0x41, 0], [0xc3], [0x1f, 0x8b, 8]])
-      expect(textOf(Buffer.from(body), true, 'text/html')).toMatch(/^\[\d bytes of text\/html; not text, so not shown\]$/u)
+      expect(textOf(Buffer.from(body), true, 'text/html')).toMatch(
+        /^\[\d bytes of text\/html; not text, so not shown\]$/u,
+      )
   })
 
   it('has the headers that tell how to go on, and no cookies', () => {

@@ -15,8 +15,16 @@ describe('the scope of a resource', () => {
     ['https://vault.azure.net/', '', 'https://vault.azure.net/.default'],
     ['https://management.azure.com/', `openid ${management}`, management],
     ['https://management.core.windows.net/', `openid ${management}`, management],
-    ['https://management.azure.com/', 'https://management.azure.com//user_impersonation', 'https://management.azure.com//user_impersonation'],
-    ['https://management.azure.com', `${management} https://management.azure.com/.default`, 'https://management.azure.com/.default'],
+    [
+      'https://management.azure.com/',
+      'https://management.azure.com//user_impersonation',
+      'https://management.azure.com//user_impersonation',
+    ],
+    [
+      'https://management.azure.com',
+      `${management} https://management.azure.com/.default`,
+      'https://management.azure.com/.default',
+    ],
     ['https://graph.microsoft.com/', 'openid profile offline_access User.Read Mail.Send', 'User.Read Mail.Send'],
     ['https://graph.microsoft.com', 'https://graph.microsoft.com/User.Read', 'https://graph.microsoft.com/User.Read'],
     ['00000003-0000-0000-c000-000000000000', 'User.Read', 'User.Read'],
@@ -32,7 +40,14 @@ describe('the scope of a resource', () => {
 
 describe('what an SDK is told', () => {
   it('tries again only what passes by itself', () => {
-    const passing: readonly ErrorCode[] = ['slow_down', 'temporarily_unavailable', 'timeout', 'not_running', 'provider_error', 'server_error']
+    const passing: readonly ErrorCode[] = [
+      'slow_down',
+      'temporarily_unavailable',
+      'timeout',
+      'not_running',
+      'provider_error',
+      'server_error',
+    ]
     for (const code of Object.keys(errorTable) as ErrorCode[]) {
       const status = statusOf(new BrokerError(code, 'x'))
       expect(status === 429 || status >= 500, code).toBe(passing.includes(code))
