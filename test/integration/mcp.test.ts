@@ -142,18 +142,6 @@ describe('an agent over stdio', () => {
     expect((await again.call('list_accounts')).structured).toMatchObject({ accounts: [{ label: 'ada' }] })
     expect(again.said()).toBe('')
     await again.stop()
-    const other = await startAgent('claims-helper', house.daemon.paths.home, house.env)
-    const first = await other.call('list_accounts')
-    expect(first.structured).toMatchObject({ error: 'pairing_required' })
-    await house.daemon.cli(['deny', String(first.structured['request_id'])])
-    const denied = await until(async () => {
-      const answer = await other.call('list_accounts')
-      return answer.structured['error'] === 'access_denied' ? answer : undefined
-    })
-    expect(denied.text).toContain('The person said no.')
-    expect((await other.call('list_accounts')).structured).toMatchObject({ error: 'access_denied' })
-    expect(JSON.parse((await house.daemon.cli(['requests', '--json'])).stdout)).toEqual({ requests: [] })
-    await other.stop()
   })
 
   it('is told what to do when there is no broker', async () => {
@@ -214,5 +202,22 @@ describe('an agent over streamable HTTP', () => {
     await Promise.all([client.close(), other.close()])
     child.kill('SIGTERM')
     expect(await result).toMatchObject({ code: 0 })
+  })
+})
+
+describe('an agent the person does not want', () => {
+  it('is told no, and does not ask again', async () => {
+    const other = await startAgent('claims-helper', house.daemon.paths.home, house.env)
+    const first = await other.call('list_accounts')
+    expect(first.structured).toMatchObject({ error: 'pairing_required' })
+    await house.daemon.cli(['deny', String(first.structured['request_id'])])
+    const denied = await until(async () => {
+      const answer = await other.call('list_accounts')
+      return answer.structured['error'] === 'access_denied' ? answer : undefined
+    })
+    expect(denied.text).toContain('The person said no.')
+    expect((await other.call('list_accounts')).structured).toMatchObject({ error: 'access_denied' })
+    expect(JSON.parse((await house.daemon.cli(['requests', '--json'])).stdout)).toEqual({ requests: [] })
+    await other.stop()
   })
 })

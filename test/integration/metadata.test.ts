@@ -98,6 +98,7 @@ describe('@azure/identity', () => {
     const [node = '', ...words] = program('azure-sdk')
     const env = cleanEnvironment(daemon.paths.home, { AZURE_POD_IDENTITY_AUTHORITY_HOST })
     const ended = await collect(spawn(node, [...words, 'https://vault.azure.net'], { env }))
+    expect(last(ended)).toEqual({ token: expect.any(String) as string, expires_in: expect.any(Number) as number })
     expect(await provider.isActive(String(last(ended)['token']))).toBe(true)
     await server.stop()
   })

@@ -3,7 +3,7 @@ import { startEchoApi, type EchoApi } from '../fakes/echo-api.ts'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
 import { startProxyRoute, type ProxyRoute } from '../fakes/proxy-route.ts'
 import type { Agent, Answered } from './agent.ts'
-import { startDaemon, type RunningDaemon } from './daemon.ts'
+import { startDaemon, until, type RunningDaemon } from './daemon.ts'
 import { approve, linkAccount } from './link.ts'
 
 export interface AgentHouse {
@@ -51,5 +51,6 @@ export async function follow(daemon: RunningDaemon, answer: Answered, args: read
 /** Pairs an agent and lets it use `ada`. */
 export async function letIn({ daemon }: AgentHouse, agent: Pick<Agent, 'call'>): Promise<void> {
   await follow(daemon, await agent.call('list_accounts'))
+  await until(async () => ((await agent.call('list_accounts')).isError ? undefined : true))
   await follow(daemon, await agent.call('request_access', { account: 'ada' }), ['--right', 'use', '--for', 'always'])
 }

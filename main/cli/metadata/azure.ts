@@ -41,13 +41,16 @@ export function azureVariables(host: string, secret: string): Variables {
 export function azureCloud(source: TokenSource, secret: string): Cloud {
   return {
     answer: (request) => {
-      if (request.path === instancePath) return instance(source, request)
-      if (request.path === appServicePath) return appService(source, secret, request)
+      if (isAt(request, instancePath)) return instance(source, request)
+      if (isAt(request, appServicePath)) return appService(source, secret, request)
       return Promise.resolve(instanceError(404, 'not_found', 'There is nothing at this path.'))
     },
     refuse,
   }
 }
+
+/** With or without a slash at the end, which some of the libraries put there. */
+const isAt = ({ path }: MetadataRequest, known: string): boolean => path === known || path === `${known}/`
 
 async function instance(source: TokenSource, request: MetadataRequest): Promise<MetadataAnswer> {
   const { query } = request
@@ -96,10 +99,10 @@ function resourceOf(query: URLSearchParams): string | undefined {
   return another === undefined && /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/u.test(resource) ? resource : undefined
 }
 
-function refuse(error: BrokerError, { path }: MetadataRequest): MetadataAnswer {
+function refuse(error: BrokerError, request: MetadataRequest): MetadataAnswer {
   const status = statusOf(error)
   const words = wordsOf(error)
-  return path === appServicePath ? appServiceError(status, words) : instanceError(status, error.code, words)
+  return isAt(request, appServicePath) ? appServiceError(status, words) : instanceError(status, error.code, words)
 }
 
 const instanceError = (status: number, error: string, error_description: string): MetadataAnswer =>
