@@ -5,9 +5,9 @@
  */
 import { spawnSync } from 'node:child_process'
 import { builtinModules } from 'node:module'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import react from '@vitejs/plugin-react'
-import { defineConfig, type EnvironmentOptions } from 'vite'
+import { defineConfig, type EnvironmentOptions, type Plugin } from 'vite'
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { parse } from 'yaml'
 
@@ -22,6 +22,24 @@ function providers(): Readonly<Record<string, unknown>> {
   const folder = resolve(import.meta.dirname, 'main/providers')
   const names = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
   return Object.fromEntries(names.map((name) => [name, parse(readFileSync(resolve(folder, name), 'utf8')) as unknown]))
+}
+
+/**
+ * JSON that ajv requires, as the CommonJS it takes it for. As modules, which is what the bundler makes of JSON, it would put
+ * a helper before the first line of every file of a program that has ajv anywhere, and so before every token.
+ */
+function requiredJson(): Plugin {
+  const [before, after] = ['\0required:', '.cjs']
+  return {
+    name: 'required-json',
+    enforce: 'pre',
+    resolveId: (source, importer) =>
+      source.endsWith('.json') && importer?.includes('/node_modules/ajv/')
+        ? `${before}${resolve(dirname(importer), source)}${after}`
+        : null,
+    load: (id) =>
+      id.startsWith(before) ? `module.exports = ${readFileSync(id.slice(before.length, -after.length), 'utf8')}` : null,
+  }
 }
 
 /** A Node program; what it imports dynamically becomes a file of its own. */
@@ -91,7 +109,7 @@ function buildFastPath(): void {
 export default defineConfig({
   root: resolve(import.meta.dirname, 'renderer'),
   base: './',
-  plugins: [react()],
+  plugins: [react(), requiredJson()],
   environments: {
     client: {
       build: {

@@ -32,6 +32,9 @@ const callers = ['broker-call', 'place', 'trust'].map((name) => `main/cli/${name
 /** Definitions are judged without a broker by `valetkey providers validate`: loaded for it alone, and it decides nothing. */
 const judged = ['main/providers/library.ts']
 
+/** Servers of the command line's own (metadata, MCP) keep the endpoint's rules: pure functions, and who is at the other end. */
+const guards = ['main/endpoint/http-guard.ts', 'main/daemon/console-peer.ts']
+
 /** Dependencies point one way: contract <- broker <- what serves it <- the hosts. Files of one folder see each other. */
 const table: Table = {
   'main/contract': { ours: [], packages: [], node: [] },
@@ -51,7 +54,11 @@ const table: Table = {
     node: 'any',
   },
   'main/daemon': { ours: inner, packages: ['conf'], node: 'any' },
-  'main/cli': { ours: [contract, ...judged], packages: ['commander'], node: 'any' },
+  'main/cli': {
+    ours: [contract, ...judged, ...guards],
+    packages: ['@modelcontextprotocol/sdk', 'commander'],
+    node: 'any',
+  },
   'main/native-host': { ours: [contract, ...callers], packages: [], node: 'any' },
   preload: { ours: [contract], packages: ['electron'], node: [] },
   renderer: { ours: [contract], packages: ['react', 'react-dom'], node: [] },
@@ -66,7 +73,10 @@ const table: Table = {
 const mayPrint = ['main/cli/output.ts', 'main/daemon/index.ts', 'main/daemon/log.ts']
 
 /** Names of public protocols, not of providers, that happen to be provider ids too: file, then the ids it may say. */
-const protocolNames: Readonly<Record<string, readonly string[]>> = {}
+const protocolNames: Readonly<Record<string, readonly string[]>> = {
+  'main/cli/servers.ts': ['google'],
+  'main/cli/commands/metadata.ts': ['google'],
+}
 
 /** Besides the folders of the design: what tools insist on finding at the top. */
 const topLevel = [

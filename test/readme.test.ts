@@ -100,7 +100,7 @@ describe('where data lives', () => {
   const { run: _folder, home, ...named } = homePaths({ HOME: '/home' }, 'linux')
   const rows = columnOf(readme, 'file')
   /** Not everybody has these. */
-  const atTimes = ['vault.key', 'preferences.json']
+  const atTimes = ['vault.key', 'preferences.json', 'clients/']
 
   it('names every file there is', () => {
     const listed = [...Object.values(named).map((path) => path.slice(home.length + 1)), 'vault.key']

@@ -38,6 +38,7 @@ import { openSession, type Session } from './commands/session.ts'
 import { showConsoleLink, showStatus } from './commands/status.ts'
 import { lockVault, unlockVault } from './commands/vault.ts'
 import { fail, print, sayPlain } from './output.ts'
+import { addServers } from './servers.ts'
 import { tokenOptions, wantsJson } from './token-arguments.ts'
 import { addTools, seconds } from './tools.ts'
 
@@ -112,6 +113,7 @@ function build(session: Session, exit: (code: number) => void): Command {
   addConsent(command, session)
   addNativeHost(command, session)
   addTools(command, session, exit)
+  addServers(command, session, exit)
   return program
 }
 

@@ -6,6 +6,7 @@ import type { TokenAnswer, TokenRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { callBroker, type Pending } from './broker-call.ts'
 import { fail, neutralise, print, printJson, say, sayPlain } from './output.ts'
+import type { Environment } from './place.ts'
 import { parseTokenArguments, type Sasl, wantsJson } from './token-arguments.ts'
 
 /** Seconds a broker waits for person and provider by itself, and what we wait longer so that its own answer wins. */
@@ -34,7 +35,7 @@ export interface Asking {
 
 /** A token as `request` wants it, sure to be one line. Throws what the broker refuses with. */
 export async function fetchToken(
-  env: NodeJS.ProcessEnv,
+  env: Environment,
   request: TokenRequest,
   { json, as }: Asking,
 ): Promise<TokenAnswer> {
@@ -50,7 +51,7 @@ export async function fetchToken(
 }
 
 /** Throws `pairing_required` unless the token of the client `as` is at hand. */
-export function requireClientToken(env: NodeJS.ProcessEnv, as: string): void {
+export function requireClientToken(env: Environment, as: string): void {
   if ((env['VALETKEY_CLIENT_TOKEN'] ?? '') !== '') return
   const sentence = `To ask as ${as}, put its client token into VALETKEY_CLIENT_TOKEN; pairing gives it once.`
   throw new BrokerError('pairing_required', sentence, { resolve: { command: `valetkey pair ${quote(as)}` } })

@@ -13,6 +13,8 @@ export interface HomePaths {
   readonly preferences: string
   /** The command line's own client token, 0600. */
   readonly cliToken: string
+  /** The client tokens of what this program runs for others (`mcp`), 0600 each. */
+  readonly clients: string
   /** Provider definitions of the person's own. */
   readonly providers: string
   /** Which browser extensions may use the native-messaging host, 0600; and the folder of what browsers start. */
@@ -49,6 +51,7 @@ export function homePaths(env: Environment, platform: string): HomePaths {
     backups: at('backups'),
     preferences: at('preferences.json'),
     cliToken: at('cli.token'),
+    clients: at('clients'),
     providers: at('providers'),
     nativeHost: at('native-host.json'),
     nativeHostFolder: at('native-host'),

@@ -26,6 +26,9 @@ export interface IdentityProviderOptions {
   readonly port?: number
 }
 
+/** Scopes that are written as the big clouds write theirs. */
+const cloudScopes = ['https://www.googleapis.com/auth/cloud-platform', 'https://vault.azure.net/user_impersonation']
+
 /** What becomes of token requests: `before` and `after` the provider has acted on them. */
 export interface IdentityProviderEvents {
   /** Requests that reached the token endpoint, whatever became of them. */
@@ -206,7 +209,7 @@ async function serve(options: Required<IdentityProviderOptions>): Promise<void> 
     })),
     jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'fake', use: 'sig', alg: 'RS256' }] },
     cookies: { keys: ['a-cookie-key-of-the-fake-provider'] },
-    scopes: ['openid', 'offline_access', 'profile', 'email', 'api:read', 'api:write'],
+    scopes: ['openid', 'offline_access', 'profile', 'email', 'api:read', 'api:write', ...cloudScopes],
     claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
     pkce: { required: () => true },
     features: {

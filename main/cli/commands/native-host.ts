@@ -2,7 +2,7 @@
  * `native-host`: the way in for browser extensions. The rule: only what was written by us is written over or removed, a
  * link in its place is refused, and an extension is let in by its id alone, named by the person.
  */
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isSea } from 'node:sea'
 import { BrokerError } from '../../contract/errors.ts'
@@ -20,6 +20,7 @@ import { printJson, say } from '../output.ts'
 import { printTable } from '../table.ts'
 import { pathsOf } from '../place.ts'
 import { readPrivateFile } from '../trust.ts'
+import { writeWhole } from '../whole-file.ts'
 import type { Session } from './session.ts'
 
 export interface NativeHostOptions {
@@ -135,14 +136,6 @@ function nameIn(path: string): unknown {
 function requireOurs(path: string): void {
   if (stateOf(path) === 'not ours')
     throw new BrokerError('access_denied', `${path} is a link or not a manifest of Valetkey; nothing was written.`)
-}
-
-/** All of it or nothing: a browser may read at any moment. */
-function writeWhole(path: string, text: string, mode: number): void {
-  const unfinished = `${path}.${String(process.pid)}.new`
-  writeFileSync(unfinished, text, { mode, flag: 'wx' })
-  chmodSync(unfinished, mode)
-  renameSync(unfinished, path)
 }
 
 function report(session: Session, places: readonly Place[]): void {
