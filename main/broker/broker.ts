@@ -10,9 +10,11 @@ import type {
   StatusAnswer,
   TokenAnswer,
   TokenRequest,
+  UseRequest,
 } from '../contract/client-api.ts'
+import type { Right } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
-import { noteAnswer, recorded } from './activity.ts'
+import { noteAnswer, noteRefusal, recorded } from './activity.ts'
 import { Budget } from './budget.ts'
 import {
   askForConsent,
@@ -35,10 +37,13 @@ import { createDecidingDoor, planAgain, type About } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import type { Secret } from './secret.ts'
 import type { Fresh } from './refresher.ts'
+import { noteUse, useOf, type Use, type UseEnd } from './use.ts'
 import type { Want } from './variants.ts'
 
 /** Seconds a caller waits for the person and the provider who does not say. */
 const DEFAULT_TIMEOUT = 120
+type Given = Extract<Fresh, { kind: 'token' }>
+
 /** Milliseconds before a program may open another browser tab for an account whose last one came to nothing. */
 const TAB_COOL_DOWN = 60_000
 
@@ -79,6 +84,7 @@ export class Broker {
         recorded(this.#desk, 'token', client, request, () => this.#give(client, request, line)),
       invalidate: (client, request, line) =>
         recorded(this.#desk, 'invalidate', client, request, () => this.#invalidate(client, request, line)),
+      use: (client, request, line) => this.#use(client, request, line),
       accounts: (client) => this.#accounts(client),
       request: (client, id) => this.#request(client, id),
       status: (client) => this.#status(client, about.version),
@@ -129,10 +135,57 @@ export class Broker {
     this.#desk.requireGiving()
     if (!this.#desk.isLoaded) await this.#desk.load()
     const deadline = this.#ports.clock.monotonic() + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
+    const permit = await this.#permit(client, request, 'read', line, deadline)
+    const { access, grant } = await this.#redeem(client, permit, request, deadline)
+    return this.#answer(permit.record, access, grant.material.connection)
+  }
+
+  /** The life of a call of an API, up to where somebody else carries it out. */
+  async #use(client: ClientRecord, { method, ...request }: UseRequest, line: Line): Promise<Use> {
+    const started = this.#ports.clock.monotonic()
+    try {
+      this.#desk.requireGiving()
+      if (!this.#desk.isLoaded) await this.#desk.load()
+      const deadline = started + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
+      const permit = await this.#permit(client, request, 'use', line, deadline)
+      const given = await this.#redeem(client, permit, request, deadline)
+      return this.#useWith(client, permit, given, noteUse(this.#desk, client, permit.record, method, started))
+    } catch (thrown) {
+      noteRefusal(this.#desk, 'proxy', client, request, thrown, this.#ports.clock.monotonic() - started)
+      throw thrown
+    }
+  }
+
+  #useWith(client: ClientRecord, permit: Permit, { access, grant }: Given, ended: (end: UseEnd) => void): Use {
+    const { record: account } = permit
+    // What was for one use covers the whole of that use.
+    const rest: Permit = { ...permit, claimed: [], shared: [...permit.shared, ...permit.claimed] }
+    const renew = async (timeout: number): Promise<Use> => {
+      const instead = await this.#inPlaceOf(account, this.#desk.tokenId(access))
+      const deadline = this.#ports.clock.monotonic() + timeout
+      const given = await this.#redeem(client, rest, { interaction: 'never', ...instead }, deadline)
+      return this.#useWith(client, rest, given, ended)
+    }
+    return useOf(this.#desk, { account, connection: grant.material.connection, access, renew, ended })
+  }
+
+  /** Which account, and may they: by what is written, or by asking the person. */
+  async #permit(
+    client: ClientRecord,
+    request: TokenRequest,
+    right: Right,
+    line: Line,
+    deadline: number,
+  ): Promise<Permit> {
     const choices = chooseAccount(this.#desk, client, request)
-    const permit =
-      permitted(this.#desk, client, choices, request) ??
-      (await askForConsent(this.#desk, client, choices, request, line, deadline))
+    return (
+      permitted(this.#desk, client, choices, request, right) ??
+      (await askForConsent(this.#desk, client, choices, request, right, line, deadline))
+    )
+  }
+
+  /** The token the permit is for, if it is still allowed once there is one. */
+  async #redeem(client: ClientRecord, permit: Permit, request: TokenRequest, deadline: number): Promise<Given> {
     const fresh = await this.#fresh(client, permit, request, deadline)
     switch (fresh.kind) {
       case 'token':
@@ -145,7 +198,7 @@ export class Broker {
         }
         for (const grant of permit.claimed) await this.#ports.vault.removeGrant(grant.id)
         this.#desk.touch(client, permit.record.id)
-        return this.#answer(permit.record, fresh.access, fresh.grant.material.connection)
+        return fresh
       case 'unavailable':
         throw fresh.error
       case 'sign-in-needed':
@@ -231,14 +284,16 @@ export class Broker {
       throw new BrokerError('account_selection_required', 'Several accounts fit; name one by its id.', {
         candidates: found.map(candidate),
       })
-    const isIt = (access: AccessToken): boolean => this.#desk.tokenId(access) === request.token_id
+    const instead = await this.#inPlaceOf(record, request.token_id)
+    return this.#give(client, { account: record.id, interaction: 'never', ...instead }, line)
+  }
+
+  /** What to ask for in place of a token that was refused: a new one if it is still current, else the newer. Throws `slow_down`. */
+  async #inPlaceOf(record: AccountRecord, token_id: string): Promise<TokenVariant & { force_refresh: boolean }> {
+    const isIt = (access: AccessToken): boolean => this.#desk.tokenId(access) === token_id
     const variant = await this.#desk.tokens.variantOf(record.id, isIt)
     if (variant) this.#invalidations.spend(record.id)
-    return this.#give(
-      client,
-      { account: record.id, interaction: 'never', force_refresh: variant !== undefined, ...variant },
-      line,
-    )
+    return { force_refresh: variant !== undefined, ...variant }
   }
 
   async #accounts(client: ClientRecord): Promise<AccountsAnswer> {

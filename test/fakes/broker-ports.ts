@@ -27,6 +27,7 @@ import {
 import { BrokerError } from '../../main/contract/errors.ts'
 import { defaultPreferences, type ActivityEntry, type Grant, type VaultState } from '../../main/contract/model.ts'
 import { Secret } from '../../main/broker/secret.ts'
+import { apiHeaders, judgeApiAnswer } from '../../main/oauth/api-answer.ts'
 import { openLibrary } from '../../main/providers/library.ts'
 
 /** Lets every promise that can settle, settle. */
@@ -272,6 +273,9 @@ export class ScriptedServers implements AuthorizationServers {
   deliver(): Promise<boolean> {
     return Promise.resolve(false)
   }
+  apiHeaders: AuthorizationServers['apiHeaders'] = (connection, access) =>
+    Promise.resolve(apiHeaders(connection, access))
+  judgeAnswer: AuthorizationServers['judgeAnswer'] = judgeApiAnswer
   revoke(material: GrantMaterial): Promise<{ readonly kind: 'revoked' }> {
     this.revoked.push(material.refresh_token?.reveal() ?? '')
     return Promise.resolve({ kind: 'revoked' })
