@@ -38,7 +38,7 @@ export interface Use {
 }
 
 /** What a `Use` is made from; `renew` throws what stands against another token. */
-export interface UseParts {
+interface UseParts {
   readonly account: AccountRecord
   readonly connection: Connection
   readonly access: AccessToken

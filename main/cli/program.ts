@@ -213,7 +213,11 @@ function addFetch(command: Add, session: Session, exit: (code: number) => void):
   command('fetch <ACCOUNT> <URL_OR_PATH>', 'call an account’s API through the broker; the token is never seen')
     .option('-X, --request <METHOD>', 'GET unless told, POST with a body')
     .option('-H, --header <LINE>', '“Name: value”; may be given again', collect)
-    .option('-d, --data <TEXT>', 'a form to send, @FILE or @- for stdin, without line ends; more of it are joined by &', collect)
+    .option(
+      '-d, --data <TEXT>',
+      'a form to send, @FILE or @- for stdin, without line ends; more of it are joined by &',
+      collect,
+    )
     .option('--data-binary <TEXT>', 'a body to send as it is, @FILE or @- for stdin, streamed')
     .option('--json-body <TEXT>', 'the same, as application/json')
     .option('-o, --output <FILE>', 'write the body there')

@@ -23,8 +23,8 @@ export interface ApiReply {
   readonly headers: Readonly<Record<string, string>>
   /** What `Content-Length` says of `body`; absent: not known. */
   readonly length: string | undefined
-  body: Readable
-  /** Nobody wants it. */
+  readonly body: Readable
+  /** Nobody wants the body: what is short is taken in, so that the connection stays. */
   discard(): void
 }
 
@@ -55,17 +55,16 @@ export function answerOf(answer: IncomingMessage): ApiReply {
     answer.destroy()
     throw new BrokerError('provider_error', 'The API answers in an encoding that was not asked for.')
   }
-  const reply = {
-    status,
-    headers,
-    length: isPlain ? headers['content-length'] : undefined,
+  const length = isPlain ? headers['content-length'] : undefined
+  const body = decoder ? decoded(answer, decoder()) : answer
+  return {
+    ...{ status, headers, length, body },
     fields: isPlain ? answer.rawHeaders : without(answer.rawHeaders, 'content-encoding'),
-    body: decoder ? decoded(answer, decoder()) : (answer as Readable),
     discard: () => {
-      answer.destroy()
+      if (length !== undefined && Number(length) <= judgedBytes) body.resume()
+      else answer.destroy()
     },
   }
-  return reply
 }
 
 function decoded(answer: IncomingMessage, decoder: Duplex): Readable {
@@ -78,19 +77,27 @@ function decoded(answer: IncomingMessage, decoder: Duplex): Readable {
 const without = (fields: Fields, name: string): Fields =>
   fields.filter((_, at) => fields[at - (at % 2)]?.toLowerCase() !== name)
 
-/** What the answer says about the token; its body is looked at only where the definition says that it tells. */
-export async function judged(reply: ApiReply, use: Pick<Use, 'judge'>): Promise<TokenVerdict> {
-  const { status, headers } = reply
-  const verdict = use.judge({ status, headers })
-  if (verdict !== 'unknown') return verdict
-  const endless = /^text\/event-stream\b/iu.test(headers['content-type'] ?? '')
-  const body = endless || Number(reply.length ?? 0) > judgedBytes ? null : await beginning(reply)
-  return use.judge({ status, headers, body })
+/** An answer, and what it says about the token. */
+interface Judged {
+  readonly verdict: TokenVerdict
+  readonly reply: ApiReply
 }
 
-/** The whole body when it is small and there in time, else `null`; either way it can still be read from `reply`. */
-async function beginning(reply: ApiReply): Promise<string | null> {
-  const { body } = reply
+/** The body is looked at only where the definition says that it tells; all of it is still there in the `reply` answered. */
+export async function judged(reply: ApiReply, use: Pick<Use, 'judge'>): Promise<Judged> {
+  const { status, headers } = reply
+  const verdict = use.judge({ status, headers })
+  if (verdict !== 'unknown') return { verdict, reply }
+  const endless = /^text\/event-stream\b/iu.test(headers['content-type'] ?? '')
+  const text = endless || Number(reply.length ?? 0) > judgedBytes ? null : await beginning(reply.body)
+  return {
+    verdict: use.judge({ status, headers, body: text?.toString('utf8') ?? null }),
+    reply: text === null ? reply : { ...reply, body: Readable.from(text.length === 0 ? [] : [text]) },
+  }
+}
+
+/** The whole body when it is small and there in time; else `null`, and it can still be read from the start. */
+async function beginning(body: Readable): Promise<Buffer | null> {
   const parts: Buffer[] = []
   let size = 0
   const deadline = performance.now() + judgedWithin
@@ -103,11 +110,8 @@ async function beginning(reply: ApiReply): Promise<string | null> {
     if (size > judgedBytes) break
   }
   const bytes = Buffer.concat(parts)
-  if (body.readableEnded) {
-    reply.body = Readable.from(bytes.length === 0 ? [] : [bytes])
-    return bytes.toString('utf8')
-  }
-  if (body.errored) throw new BrokerError('provider_error', 'The API’s answer was cut off.')
+  if (body.readableEnded) return bytes
+  if (body.destroyed) throw new BrokerError('provider_error', 'The API’s answer was cut off.')
   if (bytes.length > 0) body.unshift(bytes)
   return null
 }

@@ -28,11 +28,13 @@ export function concealing(token: string): Transform {
   let held: Buffer = Buffer.alloc(0)
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      // A copy: what arrived may be a part of something larger, or be looked at by somebody else.
-      const bytes = Buffer.concat([held, chunk])
+      let bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
       for (const form of forms)
-        for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + form.length))
+        for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + form.length)) {
+          // What arrived may be a part of something larger, or be looked at by somebody else.
+          if (bytes === chunk) bytes = Buffer.from(chunk)
           bytes.fill(star, at, at + form.length)
+        }
       const end = bytes.length - Math.max(0, ...forms.map((form) => begun(bytes, form)))
       held = bytes.subarray(end)
       done(null, bytes.subarray(0, end))

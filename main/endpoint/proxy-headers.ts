@@ -51,16 +51,17 @@ export function forwarded(fields: Fields): string[] {
   )
 }
 
-export interface Credential {
+interface Credential {
   /** As `AuthorizationServers.apiHeaders` gives them. */
   readonly headers: Readonly<Record<string, string>>
   readonly host: string
+  readonly method: string
   /** Bytes of the body; `chunked`: not known. */
   readonly length: number | 'chunked'
 }
 
 /** The whole head for the API: what of the request goes there, and what is put on it. */
-export function credentialed(fields: Fields, { headers, host, length }: Credential): string[] {
+export function credentialed(fields: Fields, { headers, host, method, length }: Credential): string[] {
   const rest = forwarded(fields)
   const given = new Set([...each(rest)].map(([name]) => name))
   // What a definition says is for callers who do not say; the credential never comes from one (see `forwarded`).
@@ -74,8 +75,14 @@ export function credentialed(fields: Fields, { headers, host, length }: Credenti
     // The answer is looked through, which an encoding would prevent.
     ...['Accept-Encoding', 'identity'],
     ...put.flat(),
-    ...(length === 'chunked' ? ['Transfer-Encoding', 'chunked'] : length > 0 ? ['Content-Length', String(length)] : []),
+    ...framing(method, length),
   ]
+}
+
+/** How the body's end is told (RFC 9112 section 6; RFC 9110 section 8.6 wants a length of 0 said where a body is usual). */
+function framing(method: string, length: Credential['length']): readonly string[] {
+  if (length === 'chunked') return ['Transfer-Encoding', 'chunked']
+  return length === 0 && (method === 'GET' || method === 'HEAD') ? [] : ['Content-Length', String(length)]
 }
 
 /** What of an answer of the API goes back; `url` is where it came from, `quotes` tells what holds the token. */

@@ -20,7 +20,7 @@ import { secureHeaders } from './http-answer.ts'
 import { bodyLimit, methodNotAllowed } from './http-guard.ts'
 import { credentialed, isRepeatable, returned, wishesOf } from './proxy-headers.ts'
 import { aimAt, type Aim, type ProxyTarget } from './proxy-target.ts'
-import { createUpstream, type Upstream } from './upstream.ts'
+import { createUpstream } from './upstream.ts'
 
 /** Milliseconds for a token in place of one the API refused, and for a small body to arrive. */
 const patience = { renewal: 30_000, body: 60_000 } as const
@@ -30,14 +30,14 @@ const refusedMethod = methodNotAllowed('GET, HEAD, POST, PUT, PATCH, DELETE')
 /** Hosts whose last nonce is remembered. */
 const nonceLimit = 256
 
-export interface ProxyOptions {
+interface ProxyOptions {
   readonly asking: AskingDoor
   /** Shared by every listener. */
   readonly calls: CallsUnderWay
 }
 
 /** Serves a proxied call of a client that has been recognised by its credential. */
-export type ServeProxy = (exchange: Exchange, client: ClientRecord, target: ProxyTarget) => void
+type ServeProxy = (exchange: Exchange, client: ClientRecord, target: ProxyTarget) => void
 
 interface Call {
   readonly exchange: Exchange
@@ -64,7 +64,9 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
         answer.discard()
         answer = await send(call, use, aim, body)
       }
-      if ((await judged(answer, use)) === 'expired') {
+      const { verdict, reply } = await judged(answer, use)
+      answer = reply
+      if (verdict === 'expired') {
         const next = await replaced(use, call.repeatable)
         if (next && call.repeatable && Buffer.isBuffer(body)) {
           answer.discard()
@@ -94,7 +96,7 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
     const answer = answerOf(
       await upstream({
         ...{ aim, method, body, signal: exchange.signal },
-        headers: credentialed(carriage.fields, { headers, host: aim.host, length }),
+        headers: credentialed(carriage.fields, { headers, host: aim.host, method, length }),
         repeatable: repeatable && Buffer.isBuffer(body),
       }),
     )
@@ -162,7 +164,7 @@ async function deliver({ carriage, method }: Call, use: Use, aim: Aim, answer: A
   ])
   response.flushHeaders()
   if (empty) {
-    answer.discard()
+    answer.body.resume()
     response.end()
   } else await pipeline(answer.body, concealing(token), response)
 }

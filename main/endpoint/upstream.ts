@@ -15,9 +15,9 @@ import { BrokerError } from '../contract/errors.ts'
 import type { Aim } from './proxy-target.ts'
 
 /** Milliseconds: to a connection; without a byte in either direction; and how long an idle connection is kept. */
-export const upstreamLimits = { connect: 15_000, silence: 300_000, idle: 4_000, headerBytes: 32_768 } as const
+const upstreamLimits = { connect: 15_000, silence: 300_000, idle: 4_000, headerBytes: 32_768 } as const
 
-export interface UpstreamRequest {
+interface UpstreamRequest {
   readonly aim: Aim
   readonly method: string
   /** Name, value, ...; all that is sent. */
@@ -121,7 +121,7 @@ function whenConnected(request: ClientRequest, secure: boolean, callback: () => 
 }
 
 /** Whoever asked does not wait any more. */
-export const gone = new BrokerError('timeout', 'The program that asked has gone.')
+const gone = new BrokerError('timeout', 'The program that asked has gone.')
 
 const tooLate = (what: string): BrokerError => new BrokerError('timeout', `The API ${what}.`)
 

@@ -157,7 +157,16 @@ describe('Threat 7: an API that answers what it should not', () => {
     const { paths, api } = await stage()
     api.serve('/v1/hostile', (_request, response) => {
       response.writeHead(307, [
-        ...['Set-Cookie', 'a=b', 'Access-Control-Allow-Origin', '*', 'Valetkey-Error', 'locked', 'Alt-Svc', 'h3=":443"'],
+        ...[
+          'Set-Cookie',
+          'a=b',
+          'Access-Control-Allow-Origin',
+          '*',
+          'Valetkey-Error',
+          'locked',
+          'Alt-Svc',
+          'h3=":443"',
+        ],
         ...['Connection', 'X-Hop', 'X-Hop', '1', 'Clear-Site-Data', '"*"', 'Location', '/v1/accounts/bank/proxy/pay'],
         ...['Refresh', '0;url=/v1/token', 'Content-Length', '2', 'X-Stays', 'yes'],
       ])
@@ -231,7 +240,9 @@ describe('S1: requests that two readers could read differently', () => {
     const chunk = `${inner.length.toString(16)};ext="\n\r\n"\r\n`
     raw.write(`${head(`POST ${through}a`, `Content-Length: ${String(inner.length)}\r\n`)}${inner}`)
     await raw.statuses(1)
-    raw.write(`${head(`POST ${through}b`, 'Transfer-Encoding: chunked\r\n')}${inner.length.toString(16)}\r\n${inner}\r\n0\r\nX-Trailer: Authorization\r\n\r\n`)
+    raw.write(
+      `${head(`POST ${through}b`, 'Transfer-Encoding: chunked\r\n')}${inner.length.toString(16)}\r\n${inner}\r\n0\r\nX-Trailer: Authorization\r\n\r\n`,
+    )
     await until(() => api.requests.length === 2, 'both')
     expect(api.requests.map(({ url }) => url)).toEqual(['/v1/a', '/v1/b'])
     await until(() => api.requests.every(({ body }) => body.toString() === inner), 'the bodies')
@@ -245,8 +256,15 @@ describe('S1: requests that two readers could read differently', () => {
   it('S1: no field of the caller’s stands in for the credential or the host', async () => {
     const { paths, api } = await stage()
     const fields = [
-      'authorization: Bearer evil', 'Proxy-Authorization: Basic x', 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil',
-      'Cookie: session=evil', 'Origin: null', 'DPoP: evil', 'Connection: Authorization, keep-alive', 'TE: trailers',
+      'authorization: Bearer evil',
+      'Proxy-Authorization: Basic x',
+      'X-Forwarded-Host: evil.example',
+      'Forwarded: host=evil',
+      'Cookie: session=evil',
+      'Origin: null',
+      'DPoP: evil',
+      'Connection: Authorization, keep-alive',
+      'TE: trailers',
     ]
     // Two credentials are none; and a page's Origin is refused before anything is read.
     const doubled = await sendRaw(paths.socket, head(`GET ${through}x`, `${fields[0] ?? ''}\r\n`), false)

@@ -5,7 +5,9 @@
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Certificate } from './certificate.ts'
 
 export interface ApiRequest {
   readonly method: string
@@ -30,8 +32,11 @@ export interface ApiServer {
   stop(): Promise<void>
 }
 
-/** `isGood` judges an `Authorization` value. */
-export async function startApi(isGood: (authorization: string) => boolean | Promise<boolean>): Promise<ApiServer> {
+/** `isGood` judges an `Authorization` value; with `tls` it speaks https. */
+export async function startApi(
+  isGood: (authorization: string) => boolean | Promise<boolean>,
+  tls?: Certificate,
+): Promise<ApiServer> {
   const requests: ApiRequest[] = []
   const own = new Map<string, Serve>()
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -57,14 +62,15 @@ export async function startApi(isGood: (authorization: string) => boolean | Prom
     const { authorization: _credential, ...shown } = headers
     response.end(JSON.stringify({ method, url, headers: shown, body: seen.body.toString('base64') }))
   }
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch(() => response.destroy())
-  })
+  }
+  const server = tls ? createSecureServer({ ...tls }, listener) : createServer(listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
-    origin: `http://127.0.0.1:${String(port)}`,
+    origin: `${tls ? 'https' : 'http'}://127.0.0.1:${String(port)}`,
     port,
     requests,
     serve: (path, serve) => void own.set(path, serve),

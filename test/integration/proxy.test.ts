@@ -4,12 +4,14 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get, request as httpRequest, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { proxyPath } from '../../main/contract/client-api.ts'
 import { startApi, type ApiServer } from '../fakes/api-server.ts'
+import { selfSignedCertificate } from '../fakes/certificate.ts'
 import { issuedTokens, startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
 import { collect, startCli, startDaemon, until, type CommandResult, type RunningDaemon } from '../setup/daemon.ts'
 import { approve, linkAccount, pairProgram } from '../setup/link.ts'
@@ -70,7 +72,9 @@ describe('consent to use', () => {
   it('is what a call asks for; it is approved on a terminal, gives the call and never the token', async () => {
     const told: string[] = []
     const call = httpRequest(`${base()}me`, { headers: bearer() })
-    call.on('information', ({ headers }) => told.push(String(headers['valetkey-code']), String(headers['valetkey-request'])))
+    call.on('information', ({ headers }) =>
+      told.push(String(headers['valetkey-code']), String(headers['valetkey-request'])),
+    )
     const answered = new Promise<IncomingMessage>((resolve) => call.once('response', resolve))
     call.end()
     const [code, id] = await until(() => (told.length === 2 ? told : undefined))
@@ -137,7 +141,11 @@ describe('a base URL for any tool', () => {
     const { accounts } = JSON.parse((await daemon.cli(['accounts', '--json'])).stdout) as { accounts: { id: string }[] }
     for (const account of ['work mail', accounts[0]?.id ?? '', 'generic-oidc']) {
       const answer = await fetch(`${base(account)}users?q=a%20b`, { headers: bearer() })
-      expect([answer.status, answer.headers.get('x-api'), answer.headers.get('valetkey-error')]).toEqual([200, 'yes', null])
+      expect([answer.status, answer.headers.get('x-api'), answer.headers.get('valetkey-error')]).toEqual([
+        200,
+        'yes',
+        null,
+      ])
       expect(answer.headers.get('cache-control')).toBe('no-store')
       expect(last().url).toBe('/v1/users?q=a%20b')
     }
@@ -150,7 +158,16 @@ describe('a base URL for any tool', () => {
     const bytes = randomBytes(3_000_000)
     writeFileSync(file, bytes)
     const curl = spawn('curl', [
-      ...['--silent', '--show-error', '--unix-socket', daemon.paths.socket, '--header', '@-', '--data-binary', `@${file}`],
+      ...[
+        '--silent',
+        '--show-error',
+        '--unix-socket',
+        daemon.paths.socket,
+        '--header',
+        '@-',
+        '--data-binary',
+        `@${file}`,
+      ],
       `http://localhost${proxyPath('work mail')}upload`,
     ])
     curl.stdin.end(`Authorization: Bearer ${script}\nExpect: 100-continue\n`)
@@ -169,21 +186,62 @@ describe('a base URL for any tool', () => {
     const call = httpRequest(`${base()}headers`, { headers })
     const answer = await new Promise<IncomingMessage>((resolve) => call.once('response', resolve).end())
     answer.resume()
-    expect(last().headers).toMatchObject({ host: `127.0.0.1:${String(api.port)}`, accept: 'text/plain', 'x-own': 'stays' })
-    for (const name of ['cookie', 'x-forwarded-for', 'referer', 'dpop', 'x-hop']) expect(last().headers).not.toHaveProperty(name)
+    expect(last().headers).toMatchObject({
+      host: `127.0.0.1:${String(api.port)}`,
+      accept: 'text/plain',
+      'x-own': 'stays',
+    })
+    for (const name of ['cookie', 'x-forwarded-for', 'referer', 'dpop', 'x-hop'])
+      expect(last().headers).not.toHaveProperty(name)
     expect(last().raw.filter((name) => name.toLowerCase() === 'authorization')).toHaveLength(1)
     expect(JSON.stringify(last().raw)).not.toContain(script)
   })
 })
 
+describe('an API over https', () => {
+  it('is called when it proves to be the host that is meant, and not otherwise', async () => {
+    const [known, unknown] = [selfSignedCertificate(), selfSignedCertificate()]
+    const folder = mkdtempSync(join(tmpdir(), 'vk-ca-'))
+    const bundle = join(folder, 'ca.pem')
+    writeFileSync(bundle, known.cert)
+    const [honest, other] = await Promise.all([startApi(() => true, known), startApi(() => true, unknown)])
+    const secure = await startDaemon({ env: { NODE_EXTRA_CA_CERTS: bundle } })
+    try {
+      for (const { origin } of [honest, other])
+        await linkAccount(secure, provider, {
+          login: origin.replaceAll(/\W/gu, ''),
+          label: origin,
+          args: ['--param', `api_base=${origin}/`],
+        })
+      expect(await secure.cli(['fetch', honest.origin, 'x'])).toMatchObject({ code: 0, stderr: '' })
+      const refusal = await secure.cli(['fetch', other.origin, 'x'])
+      expect([refusal.code, other.requests]).toEqual([7, []])
+      expect(refusal.stderr).toContain('has not proved')
+      const plain = await secure.cli(['fetch', honest.origin, honest.origin.replace('https', 'http')])
+      expect(plain.code).toBe(6)
+    } finally {
+      await secure.stop()
+      await Promise.all([honest.stop(), other.stop()])
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
 describe('bytes in both directions', () => {
   it('arrive as they were sent, of a length that is known or not', async () => {
-    for (const [size, chunked] of [[0, false], [1, false], [70_000, false], [200_000, true]] as const) {
+    for (const [size, chunked] of [
+      [0, false],
+      [1, false],
+      [70_000, false],
+      [200_000, true],
+    ] as const) {
       const sent = randomBytes(size)
       const answer = await fetch(`${base()}echo`, {
         method: 'PUT',
         headers: bearer(),
-        ...(chunked ? { body: new Blob([new Uint8Array(sent)]).stream(), duplex: 'half' } : { body: new Uint8Array(sent) }),
+        ...(chunked
+          ? { body: new Blob([new Uint8Array(sent)]).stream(), duplex: 'half' }
+          : { body: new Uint8Array(sent) }),
       })
       expect(Buffer.from(((await answer.json()) as { body: string }).body, 'base64').equals(sent)).toBe(true)
       expect(last().headers['transfer-encoding']).toBe(chunked ? 'chunked' : undefined)
@@ -197,7 +255,9 @@ describe('bytes in both directions', () => {
       response.flushHeaders()
       send = (event) => (event === '' ? response.end() : response.write(`data: ${event}\n\n`))
     })
-    const answer = await new Promise<IncomingMessage>((resolve) => get(`${base()}events`, { headers: bearer() }, resolve))
+    const answer = await new Promise<IncomingMessage>((resolve) =>
+      get(`${base()}events`, { headers: bearer() }, resolve),
+    )
     let received = ''
     answer.setEncoding('utf8').on('data', (text: string) => (received += text))
     const ended = new Promise((resolve) => answer.once('end', resolve))
@@ -339,10 +399,20 @@ describe('valetkey fetch', () => {
     await run('work mail', 'x', '-d', `@${file}`, '-d', 'd=4')
     expect(bodyOf()).toBe('c=3&d=4')
     const bytes = randomBytes(2_000_000)
-    const streaming = startCli(daemon.paths.home, ['fetch', 'work mail', 'x', '--data-binary', '@-', '-o', `${file}.out`])
+    const streaming = startCli(daemon.paths.home, [
+      'fetch',
+      'work mail',
+      'x',
+      '--data-binary',
+      '@-',
+      '-o',
+      `${file}.out`,
+    ])
     streaming.stdin?.end(bytes)
     expect(await collect(streaming)).toEqual({ code: 0, stdout: '', stderr: '' })
-    expect(createHash('sha256').update(last().body).digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'))
+    expect(createHash('sha256').update(last().body).digest('hex')).toBe(
+      createHash('sha256').update(bytes).digest('hex'),
+    )
     expect(JSON.parse(readFileSync(`${file}.out`, 'utf8'))).toMatchObject({ method: 'POST' })
   })
 

@@ -119,7 +119,11 @@ async function refusalIn(answer: IncomingMessage): Promise<unknown> {
   }
   const headers = new Map(Object.entries(answer.headers).map(([name, value]) => [name, String(value)]))
   try {
-    readAnswer({ status: answer.statusCode === 200 ? 500 : (answer.statusCode ?? 0), headers, body: Buffer.concat(parts) })
+    readAnswer({
+      status: answer.statusCode === 200 ? 500 : (answer.statusCode ?? 0),
+      headers,
+      body: Buffer.concat(parts),
+    })
   } catch (thrown) {
     return thrown
   }
@@ -129,8 +133,7 @@ async function refusalIn(answer: IncomingMessage): Promise<unknown> {
 /** What stands behind `proxy/`: an address as it is, a path without the slash in front. Throws `invalid_request`. */
 function restOf(place: string): string {
   const [sent = ''] = place.split('#', 1)
-  if (!/^[\x21-\x7e]*$/u.test(sent))
-    throw usage('The path must be percent-encoded: no spaces, and nothing but ASCII.')
+  if (!/^[\x21-\x7e]*$/u.test(sent)) throw usage('The path must be percent-encoded: no spaces, and nothing but ASCII.')
   return sent.replace(/^\//u, '')
 }
 
@@ -170,10 +173,14 @@ const json = 'application/json'
 function bodyOf({ data, dataBinary, jsonBody }: FetchOptions): Body | undefined {
   const given = [data, dataBinary, jsonBody].filter((one) => one !== undefined)
   if (given.length > 1) throw usage('Choose one of --data, --data-binary and --json-body.')
-  if (data) return { content: data.some(isSource) ? Readable.from(joined(data)) : Buffer.from(data.join('&')), type: form }
+  if (data)
+    return { content: data.some(isSource) ? Readable.from(joined(data)) : Buffer.from(data.join('&')), type: form }
   const whole = dataBinary ?? jsonBody
   if (whole === undefined) return undefined
-  return { content: isSource(whole) ? Readable.from(chunksOf(whole)) : Buffer.from(whole), type: jsonBody === undefined ? form : json }
+  return {
+    content: isSource(whole) ? Readable.from(chunksOf(whole)) : Buffer.from(whole),
+    type: jsonBody === undefined ? form : json,
+  }
 }
 
 const isSource = (word: string): boolean => word.startsWith('@')
@@ -183,7 +190,9 @@ async function* joined(parts: readonly string[]): AsyncGenerator<Buffer> {
   for (const [index, part] of parts.entries()) {
     if (index > 0) yield Buffer.from('&')
     if (!isSource(part)) yield Buffer.from(part)
-    else for await (const chunk of chunksOf(part)) yield chunk.filter((byte) => byte !== 10 && byte !== 13 && byte !== 0) as Buffer
+    else
+      for await (const chunk of chunksOf(part))
+        yield chunk.filter((byte) => byte !== 10 && byte !== 13 && byte !== 0) as Buffer
   }
 }
 

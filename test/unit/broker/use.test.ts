@@ -22,7 +22,8 @@ beforeEach(async () => {
 })
 
 const never = { interaction: 'never' } as const
-const use = (client = agent): Promise<Use> => broker.asking.use(client, { account: 'work', method: 'GET', ...never }, line())
+const use = (client = agent): Promise<Use> =>
+  broker.asking.use(client, { account: 'work', method: 'GET', ...never }, line())
 
 /** Asks, and has the person answer. */
 async function allowed(answer: { for?: 'once' | '1h' | 'always'; right?: 'use' | 'read' } = {}): Promise<Use> {

@@ -1,12 +1,6 @@
 /** Which header fields pass the proxy, in either direction. */
 import { describe, expect, it } from 'vitest'
-import {
-  credentialed,
-  forwarded,
-  isRepeatable,
-  returned,
-  wishesOf,
-} from '../../../main/endpoint/proxy-headers.ts'
+import { credentialed, forwarded, isRepeatable, returned, wishesOf } from '../../../main/endpoint/proxy-headers.ts'
 
 const url = 'https://api.example.com/v1/users/1'
 const token = 'secret-token-of-the-account'
@@ -15,14 +9,37 @@ const back = (...fields: string[]): string[] => returned(fields, url, quotes)
 
 describe('to the API', () => {
   it('goes what is meant for it, in its order, doubled names too', () => {
-    const fields = ['Accept', 'a/b', 'X-Two', '1', 'x-two', '2', 'If-None-Match', '"x"', 'Range', 'bytes=0-', 'TEST', '']
+    const fields = [
+      'Accept',
+      'a/b',
+      'X-Two',
+      '1',
+      'x-two',
+      '2',
+      'If-None-Match',
+      '"x"',
+      'Range',
+      'bytes=0-',
+      'TEST',
+      '',
+    ]
     expect(forwarded(fields)).toEqual(fields)
   })
 
   it('goes nothing of the connection, of the caller, or for us', () => {
     for (const name of [
       ...['Connection', 'Keep-Alive', 'Proxy-Connection', 'TE', 'Trailer', 'Transfer-Encoding', 'Upgrade'],
-      ...['HTTP2-Settings', 'Host', 'Authorization', 'authorization', 'Cookie', 'Origin', 'Referer', 'Forwarded', 'Via'],
+      ...[
+        'HTTP2-Settings',
+        'Host',
+        'Authorization',
+        'authorization',
+        'Cookie',
+        'Origin',
+        'Referer',
+        'Forwarded',
+        'Via',
+      ],
       ...['X-Forwarded-For', 'X-Forwarded-Host', 'X-Real-IP', 'Proxy-Authorization', 'Proxy-Anything', 'Expect'],
       ...['Sec-Fetch-Site', 'Sec-WebSocket-Key', 'DPoP', 'Content-Length', 'Accept-Encoding', 'Valetkey-Reason'],
       ...['Access-Control-Request-Method', 'valetkey-x', 'COOKIE2'],
@@ -31,13 +48,24 @@ describe('to the API', () => {
   })
 
   it('goes nothing that Connection names', () => {
-    const fields = ['X-Hop', '1', 'Connection', 'close, X-HOP', 'connection', ' x-other ,', 'X-Other', '2', 'X-Stays', '3']
+    const fields = [
+      'X-Hop',
+      '1',
+      'Connection',
+      'close, X-HOP',
+      'connection',
+      ' x-other ,',
+      'X-Other',
+      '2',
+      'X-Stays',
+      '3',
+    ]
     expect(forwarded(fields)).toEqual(['X-Stays', '3'])
   })
 
   it('goes the credential, whatever the caller sent, and what the definition says where the caller says nothing', () => {
     const headers = { Accept: 'application/json', 'Content-Type': 'application/json', Authorization: `Bearer ${token}` }
-    const head = { headers, host: 'api.example.com' }
+    const head = { headers, host: 'api.example.com', method: 'GET' }
     expect(credentialed(['Authorization', 'Bearer mine', 'accept', 'text/html'], { ...head, length: 0 })).toEqual([
       ...['Host', 'api.example.com', 'accept', 'text/html', 'User-Agent', 'valetkey', 'Accept-Encoding', 'identity'],
       ...['Authorization', `Bearer ${token}`],
@@ -46,13 +74,25 @@ describe('to the API', () => {
       ...['Host', 'api.example.com', 'User-Agent', 'x', 'Accept-Encoding', 'identity', 'Accept', 'application/json'],
       ...['Content-Type', 'application/json', 'Authorization', `Bearer ${token}`, 'Content-Length', '12'],
     ])
+    expect(credentialed([], { ...head, method: 'POST', length: 0 }).slice(-2)).toEqual(['Content-Length', '0'])
     expect(credentialed([], { ...head, length: 'chunked' }).slice(-2)).toEqual(['Transfer-Encoding', 'chunked'])
   })
 })
 
 describe('from the API', () => {
   it('comes what the caller can use', () => {
-    const fields = ['Content-Type', 'a/b', 'ETag', '"x"', 'Link', '<x>', 'X-RateLimit-Left', '3', 'WWW-Authenticate', 'Bearer']
+    const fields = [
+      'Content-Type',
+      'a/b',
+      'ETag',
+      '"x"',
+      'Link',
+      '<x>',
+      'X-RateLimit-Left',
+      '3',
+      'WWW-Authenticate',
+      'Bearer',
+    ]
     expect(back(...fields)).toEqual(fields)
   })
 
@@ -67,7 +107,10 @@ describe('from the API', () => {
   })
 
   it('comes nothing that quotes the token', () => {
-    expect(back('X-Echo', `Bearer ${token}`, 'Location', `https://api.example.com/?t=${token}`, 'B', '2')).toEqual(['B', '2'])
+    expect(back('X-Echo', `Bearer ${token}`, 'Location', `https://api.example.com/?t=${token}`, 'B', '2')).toEqual([
+      'B',
+      '2',
+    ])
     expect(back(token, 'x', 'B', '2')).toEqual(['B', '2'])
   })
 
@@ -85,7 +128,12 @@ describe('from the API', () => {
   })
 
   it.each([
-    ...['http://127.0.0.1:7000/v1/token', 'http://localhost/v1/accounts/bank/proxy/pay', 'http://x@127.1/', 'http://[::1]/'],
+    ...[
+      'http://127.0.0.1:7000/v1/token',
+      'http://localhost/v1/accounts/bank/proxy/pay',
+      'http://x@127.1/',
+      'http://[::1]/',
+    ],
     ...['http://0.0.0.0/', '//localhost./x', 'http://a.localhost/', 'http://2130706433/', 'http://'],
   ])('comes no redirect to this machine: %s', (value) => {
     expect(back('Location', value)).toEqual([])

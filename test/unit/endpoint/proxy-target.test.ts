@@ -44,7 +44,7 @@ describe('where it goes', () => {
       ['users', 'https://api.example.com/v1/users'],
       ['users/', 'https://api.example.com/v1/users/'],
       ['?page=2', 'https://api.example.com/v1/?page=2'],
-      ['users/@me;v=1/x:y(z)*,=+$&\'!~-_.', 'https://api.example.com/v1/users/@me;v=1/x:y(z)*,=+$&\'!~-_.'],
+      ["users/@me;v=1/x:y(z)*,=+$&'!~-_.", "https://api.example.com/v1/users/@me;v=1/x:y(z)*,=+$&'!~-_."],
       ['caf%C3%a9/%20?q=a%2fb&r=../../x//y', 'https://api.example.com/v1/caf%C3%a9/%20?q=a%2fb&r=../../x//y'],
       // GitLab names a project by its whole path, so encoded (docs.gitlab.com/api/rest, "Namespaced paths").
       ['projects/group%2Fproject', 'https://api.example.com/v1/projects/group%2Fproject'],
@@ -109,7 +109,10 @@ describe('where it goes', () => {
         expect(bases.some((base) => `${address}/`.startsWith(base.endsWith('/') ? base : `${base}/`))).toBe(true)
         expect(rest === '' || url.endsWith(rest) || rest.includes('://')).toBe(true)
         let decoded = read.pathname
-        for (let i = 0; i < 4; i++) decoded = decoded.replaceAll(/%([\da-f]{2})/giu, (_, h: string) => String.fromCharCode(Number.parseInt(h, 16)))
+        for (let i = 0; i < 4; i++)
+          decoded = decoded.replaceAll(/%([\da-f]{2})/giu, (_, h: string) =>
+            String.fromCharCode(Number.parseInt(h, 16)),
+          )
         expect(decoded).not.toMatch(/(?:^|\/)\.\.?(?:[/;]|$)|\\|\0|\/\/|[\r\n]/u)
       }),
       { numRuns: 5000 },

@@ -7,7 +7,13 @@ import type { AskingDoor, DecidingDoor, Line } from '../../../main/broker/doors.
 import type { AccountRecord, ApiCall, ClientRecord } from '../../../main/broker/ports.ts'
 import { Secret } from '../../../main/broker/secret.ts'
 import type { Use, UseEnd } from '../../../main/broker/use.ts'
-import type { PairAnswer, PairRequest, TokenAnswer, TokenRequest, UseRequest } from '../../../main/contract/client-api.ts'
+import type {
+  PairAnswer,
+  PairRequest,
+  TokenAnswer,
+  TokenRequest,
+  UseRequest,
+} from '../../../main/contract/client-api.ts'
 import { BrokerError } from '../../../main/contract/errors.ts'
 import { defaultPreferences } from '../../../main/contract/model.ts'
 import type { Snapshot, WindowApi } from '../../../main/contract/window-api.ts'
@@ -24,7 +30,15 @@ export const faultSecret = 'fault-message-canary-77ab'
 export const clientOf = (id: string): ClientRecord => ({ id, name: id, kind: 'script', paired_at: 1, token_hash: '' })
 
 const accountRecord: AccountRecord = {
-  ...{ id: 'a1', provider: 'example', provider_name: 'Example', label: 'ada', scope: '', renewable: true, linked_at: 1 },
+  ...{
+    id: 'a1',
+    provider: 'example',
+    provider_name: 'Example',
+    label: 'ada',
+    scope: '',
+    renewable: true,
+    linked_at: 1,
+  },
   standing: 'connected',
 }
 
@@ -111,7 +125,8 @@ export class StandInAsking implements AskingDoor {
   async use(client: ClientRecord, request: UseRequest, line: Line): Promise<Use> {
     this.calls.push(`use ${request.method} ${request.account}`)
     this.uses.push(request)
-    if (request.account === 'theirs' && client.id !== 'first') throw new BrokerError('not_found', 'There is no such account.')
+    if (request.account === 'theirs' && client.id !== 'first')
+      throw new BrokerError('not_found', 'There is no such account.')
     if (request.account === 'ask') {
       line.pending({ request_id: 'q-1', code: 'ABCD-1234' })
       await this.#wait('ask', line.signal)

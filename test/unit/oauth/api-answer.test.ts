@@ -19,7 +19,12 @@ describe('what is put on a call', () => {
 
 describe('what an answer says', () => {
   it('is the standard’s, without rules', () => {
-    for (const [status, verdict] of [[200, 'accepted'], [401, 'expired'], [403, 'forbidden'], [500, 'accepted']] as const)
+    for (const [status, verdict] of [
+      [200, 'accepted'],
+      [401, 'expired'],
+      [403, 'forbidden'],
+      [500, 'accepted'],
+    ] as const)
       expect(judgeApiAnswer({}, { status })).toBe(verdict)
   })
 
