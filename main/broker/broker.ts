@@ -54,6 +54,8 @@ export class Broker {
   readonly #ports: Ports
   readonly #invalidations: Budget
   readonly #forced: Budget
+  /** Refused tokens that are being replaced, by account and id. */
+  readonly #reported = new Set<string>()
   readonly #lastTab = new Map<string, number>()
   readonly #answers = new WeakMap<AccessToken, { now: number; record: AccountRecord; answer: TokenAnswer }>()
 
@@ -161,9 +163,10 @@ export class Broker {
     // What was for one use covers the whole of that use.
     const rest: Permit = { ...permit, claimed: [], shared: [...permit.shared, ...permit.claimed] }
     const renew = async (timeout: number): Promise<Use> => {
-      const instead = await this.#inPlaceOf(account, this.#desk.tokenId(access))
       const deadline = this.#ports.clock.monotonic() + timeout
-      const given = await this.#redeem(client, rest, { interaction: 'never', ...instead }, deadline)
+      const given = await this.#inPlaceOf(account, this.#desk.tokenId(access), (instead) =>
+        this.#redeem(client, rest, instead, deadline),
+      )
       return this.#useWith(client, rest, given, ended)
     }
     return useOf(this.#desk, { account, connection: grant.material.connection, access, renew, ended })
@@ -284,16 +287,34 @@ export class Broker {
       throw new BrokerError('account_selection_required', 'Several accounts fit; name one by its id.', {
         candidates: found.map(candidate),
       })
-    const instead = await this.#inPlaceOf(record, request.token_id)
-    return this.#give(client, { account: record.id, interaction: 'never', ...instead }, line)
+    return this.#inPlaceOf(record, request.token_id, (instead) => this.#give(client, instead, line))
   }
 
-  /** What to ask for in place of a token that was refused: a new one if it is still current, else the newer. Throws `slow_down`. */
-  async #inPlaceOf(record: AccountRecord, token_id: string): Promise<TokenVariant & { force_refresh: boolean }> {
+  /**
+   * Asks for what replaces a token that was refused: a new one if it is still current, else the newer. Those who report the
+   * same token at once are one report. Throws `slow_down`, and as `ask` does.
+   */
+  async #inPlaceOf<T>(
+    record: AccountRecord,
+    token_id: string,
+    ask: (request: TokenRequest) => Promise<T>,
+  ): Promise<T> {
     const isIt = (access: AccessToken): boolean => this.#desk.tokenId(access) === token_id
     const variant = await this.#desk.tokens.variantOf(record.id, isIt)
-    if (variant) this.#invalidations.spend(record.id)
-    return { force_refresh: variant !== undefined, ...variant }
+    const report = `${record.id}\n${token_id}`
+    const first = variant !== undefined && !this.#reported.has(report)
+    if (first) this.#invalidations.spend(record.id)
+    if (first) this.#reported.add(report)
+    try {
+      return await ask({
+        account: record.id,
+        interaction: 'never',
+        force_refresh: variant !== undefined,
+        ...variant,
+      })
+    } finally {
+      if (first) this.#reported.delete(report)
+    }
   }
 
   async #accounts(client: ClientRecord): Promise<AccountsAnswer> {

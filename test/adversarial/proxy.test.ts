@@ -223,7 +223,7 @@ describe('S1: requests that two readers could read differently', () => {
       'Transfer-Encoding : chunked\r\n',
       'Host: evil.example\r\n',
       'X: a\r\n b\r\n',
-      'Valetkey-Retry: allow\r\nValetkey-Retry: allow\r\n',
+      'Content-Length: 5\r\nValetkey-Retry: allow\r\nValetkey-Retry: allow\r\n',
     ]) {
       const raw = new RawConnection(paths.socket)
       raw.write(`${head(`POST ${through}x`, fields)}0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n`)

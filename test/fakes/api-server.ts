@@ -58,9 +58,10 @@ export async function startApi(
       response.end('{"error":"invalid_token"}')
       return
     }
-    response.writeHead(200, { 'content-type': 'application/json', 'x-api': 'yes' })
     const { authorization: _credential, ...shown } = headers
-    response.end(JSON.stringify({ method, url, headers: shown, body: seen.body.toString('base64') }))
+    const answer = JSON.stringify({ method, url, headers: shown, body: seen.body.toString('base64') })
+    const length = String(Buffer.byteLength(answer))
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': length, 'x-api': 'yes' }).end(answer)
   }
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch(() => response.destroy())

@@ -86,7 +86,10 @@ function send(request: ClientRequest, body: Body | undefined, lost: () => Broker
     })
     const content = body?.content
     if (content === undefined || Buffer.isBuffer(content)) request.end(content)
-    else pipeline(content, request).catch(() => undefined)
+    else {
+      content.once('error', reject)
+      pipeline(content, request).catch(() => undefined)
+    }
   })
 }
 

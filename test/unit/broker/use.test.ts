@@ -162,6 +162,15 @@ describe('a token the API refused', () => {
     expect(rig.servers.sent).toHaveLength(1)
   })
 
+  it('is one report, however many make it at once', async () => {
+    const uses = [await allowed(), ...(await Promise.all(Array.from({ length: 20 }, () => use())))]
+    const renewing = uses.map((given) => given.renew(1000))
+    await settled()
+    rig.servers.sent[0]?.answer(refreshed(rig, 'at-a-2', 'rt-a-2'))
+    expect(new Set((await Promise.all(renewing)).map(({ token_id }) => token_id)).size).toBe(1)
+    expect(rig.servers.sent).toHaveLength(1)
+  })
+
   it('is replaced out of the budget that invalidating has', async () => {
     let count = 1
     rig.servers.reply = () => refreshed(rig, `at-a-${String(++count)}`, null)
