@@ -10,11 +10,10 @@ import type {
   StatusAnswer,
   TokenAnswer,
   TokenRequest,
-  UseRequest,
 } from '../contract/client-api.ts'
 import type { Right } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
-import { noteAnswer, noteRefusal, recorded } from './activity.ts'
+import { noteAnswer, recorded } from './activity.ts'
 import { Budget } from './budget.ts'
 import {
   askForConsent,
@@ -36,14 +35,12 @@ import { patience } from './patience.ts'
 import { createDecidingDoor, planAgain, type About } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import type { Secret } from './secret.ts'
-import type { Fresh } from './refresher.ts'
-import { noteUse, useOf, type Use, type UseEnd } from './use.ts'
+import type { Fresh, Given } from './refresher.ts'
+import { beginUse } from './use.ts'
 import type { Want } from './variants.ts'
 
 /** Seconds a caller waits for the person and the provider who does not say. */
 const DEFAULT_TIMEOUT = 120
-type Given = Extract<Fresh, { kind: 'token' }>
-
 /** Milliseconds before a program may open another browser tab for an account whose last one came to nothing. */
 const TAB_COOL_DOWN = 60_000
 
@@ -86,7 +83,13 @@ export class Broker {
         recorded(this.#desk, 'token', client, request, () => this.#give(client, request, line)),
       invalidate: (client, request, line) =>
         recorded(this.#desk, 'invalidate', client, request, () => this.#invalidate(client, request, line)),
-      use: (client, request, line) => this.#use(client, request, line),
+      use: (client, request, line) =>
+        beginUse(this.#desk, client, request, {
+          deadline: this.#deadline(request),
+          permit: (asked, deadline) => this.#permit(client, asked, 'use', line, deadline),
+          redeem: (permit, asked, deadline) => this.#redeem(client, permit, asked, deadline),
+          inPlaceOf: (record, token_id, ask) => this.#inPlaceOf(record, token_id, ask),
+        }),
       accounts: (client) => this.#accounts(client),
       request: (client, id) => this.#request(client, id),
       status: (client) => this.#status(client, about.version),
@@ -136,40 +139,15 @@ export class Broker {
   async #give(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer> {
     this.#desk.requireGiving()
     if (!this.#desk.isLoaded) await this.#desk.load()
-    const deadline = this.#ports.clock.monotonic() + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
+    const deadline = this.#deadline(request)
     const permit = await this.#permit(client, request, 'read', line, deadline)
     const { access, grant } = await this.#redeem(client, permit, request, deadline)
     return this.#answer(permit.record, access, grant.material.connection)
   }
 
-  /** The life of a call of an API, up to where somebody else carries it out. */
-  async #use(client: ClientRecord, { method, ...request }: UseRequest, line: Line): Promise<Use> {
-    const started = this.#ports.clock.monotonic()
-    try {
-      this.#desk.requireGiving()
-      if (!this.#desk.isLoaded) await this.#desk.load()
-      const deadline = started + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
-      const permit = await this.#permit(client, request, 'use', line, deadline)
-      const given = await this.#redeem(client, permit, request, deadline)
-      return this.#useWith(client, permit, given, noteUse(this.#desk, client, permit.record, method, started))
-    } catch (thrown) {
-      noteRefusal(this.#desk, 'proxy', client, request, thrown, this.#ports.clock.monotonic() - started)
-      throw thrown
-    }
-  }
-
-  #useWith(client: ClientRecord, permit: Permit, { access, grant }: Given, ended: (end: UseEnd) => void): Use {
-    const { record: account } = permit
-    // What was for one use covers the whole of that use.
-    const rest: Permit = { ...permit, claimed: [], shared: [...permit.shared, ...permit.claimed] }
-    const renew = async (timeout: number): Promise<Use> => {
-      const deadline = this.#ports.clock.monotonic() + timeout
-      const given = await this.#inPlaceOf(account, this.#desk.tokenId(access), (instead) =>
-        this.#redeem(client, rest, instead, deadline),
-      )
-      return this.#useWith(client, rest, given, ended)
-    }
-    return useOf(this.#desk, { account, connection: grant.material.connection, access, renew, ended })
+  /** Monotonic milliseconds. */
+  #deadline({ timeout = DEFAULT_TIMEOUT }: Pick<TokenRequest, 'timeout'>): number {
+    return this.#ports.clock.monotonic() + timeout * 1000
   }
 
   /** Which account, and may they: by what is written, or by asking the person. */
@@ -294,11 +272,7 @@ export class Broker {
    * Asks for what replaces a token that was refused: a new one if it is still current, else the newer. Those who report the
    * same token at once are one report. Throws `slow_down`, and as `ask` does.
    */
-  async #inPlaceOf<T>(
-    record: AccountRecord,
-    token_id: string,
-    ask: (request: TokenRequest) => Promise<T>,
-  ): Promise<T> {
+  async #inPlaceOf<T>(record: AccountRecord, token_id: string, ask: (request: TokenRequest) => Promise<T>): Promise<T> {
     const isIt = (access: AccessToken): boolean => this.#desk.tokenId(access) === token_id
     const variant = await this.#desk.tokens.variantOf(record.id, isIt)
     const report = `${record.id}\n${token_id}`

@@ -3,9 +3,13 @@
  * to make it, for one call; the program that asked is given none of it; and the call leaves one row of activity, with the
  * method, the host and the status, and never the rest of the address.
  */
+import type { TokenRequest, UseRequest } from '../contract/client-api.ts'
 import type { ErrorCode } from '../contract/errors.ts'
+import { noteRefusal } from './activity.ts'
+import type { Permit } from './consent.ts'
 import type { Desk } from './desk.ts'
 import type { AccessToken, AccountRecord, ApiAnswer, ApiCall, ClientRecord, Connection, TokenVerdict } from './ports.ts'
+import type { Given } from './refresher.ts'
 
 /** How a call went. `gone`: the program did not wait for the answer. */
 export interface UseEnd {
@@ -37,31 +41,59 @@ export interface Use {
   ended(end: UseEnd): void
 }
 
-/** What a `Use` is made from; `renew` throws what stands against another token. */
-interface UseParts {
-  readonly account: AccountRecord
-  readonly connection: Connection
-  readonly access: AccessToken
-  readonly renew: (timeout: number) => Promise<Use>
-  readonly ended: (end: UseEnd) => void
+/** The broker's own steps to a token, each of which throws what stands against the next. */
+interface Steps {
+  /** Monotonic milliseconds. */
+  readonly deadline: number
+  readonly permit: (asked: TokenRequest, deadline: number) => Promise<Permit>
+  readonly redeem: (permit: Permit, asked: TokenRequest, deadline: number) => Promise<Given>
+  readonly inPlaceOf: <T>(
+    record: AccountRecord,
+    token_id: string,
+    ask: (asked: TokenRequest) => Promise<T>,
+  ) => Promise<T>
 }
 
-export function useOf(desk: Desk, { account, connection, access, renew, ended }: UseParts): Use {
-  const { servers } = desk.ports
-  return {
-    account,
-    connection,
-    access,
-    token_id: desk.tokenId(access),
-    headers: (call) => servers.apiHeaders(connection, access, call),
-    judge: (answer) => servers.judgeAnswer(connection, answer),
-    renew,
-    ended,
+/** The life of a call of an API, up to where somebody carries it out. Throws as a token request does. */
+export async function beginUse(
+  desk: Desk,
+  client: ClientRecord,
+  { method, ...asked }: UseRequest,
+  { deadline, permit: ask, redeem, inPlaceOf }: Steps,
+): Promise<Use> {
+  const { clock, servers } = desk.ports
+  const started = clock.monotonic()
+  try {
+    desk.requireGiving()
+    if (!desk.isLoaded) await desk.load()
+    const permit = await ask(asked, deadline)
+    const { record: account } = permit
+    const first = await redeem(permit, asked, deadline)
+    // What was for one use covers the whole of that use.
+    const rest: Permit = { ...permit, claimed: [], shared: [...permit.shared, ...permit.claimed] }
+    const ended = noteUse(desk, client, account, method, started)
+    const callWith = ({ access, grant }: Given): Use => {
+      const { connection } = grant.material
+      const token_id = desk.tokenId(access)
+      return {
+        ...{ account, connection, access, token_id, ended },
+        headers: (call) => servers.apiHeaders(connection, access, call),
+        judge: (answer) => servers.judgeAnswer(connection, answer),
+        renew: (timeout) => {
+          const until = clock.monotonic() + timeout
+          return inPlaceOf(account, token_id, (instead) => redeem(rest, instead, until)).then(callWith)
+        },
+      }
+    }
+    return callWith(first)
+  } catch (thrown) {
+    noteRefusal(desk, 'proxy', client, asked, thrown, clock.monotonic() - started)
+    throw thrown
   }
 }
 
 /** Writes the row of a call of `client` once, however many times it is told the end. `started`: monotonic milliseconds. */
-export function noteUse(
+function noteUse(
   desk: Desk,
   client: ClientRecord,
   account: AccountRecord,

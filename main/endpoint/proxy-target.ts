@@ -124,7 +124,7 @@ function checkPath(path: string): void {
 
 function strays(path: string): boolean {
   // An encoded dot means nothing that a dot does not, but to whoever looks for dots.
-  if (/[\\\0-\x1f\x7f]|%2e/iu.test(path)) return true
+  if (/\\|%2e/iu.test(path) || Buffer.from(path, 'latin1').some((byte) => byte < 0x20 || byte === 0x7f)) return true
   const segments = path.split('/')
   return segments.some((segment, index) => {
     // Servlet containers cut a segment at its first semicolon before they look at it.

@@ -61,7 +61,9 @@ export async function startApi(
     const { authorization: _credential, ...shown } = headers
     const answer = JSON.stringify({ method, url, headers: shown, body: seen.body.toString('base64') })
     const length = String(Buffer.byteLength(answer))
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': length, 'x-api': 'yes' }).end(answer)
+    response
+      .writeHead(200, { 'content-type': 'application/json', 'content-length': length, 'x-api': 'yes' })
+      .end(answer)
   }
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch(() => response.destroy())

@@ -1,10 +1,10 @@
 /**
  * The proxy as a tool meets it: the real daemon, a real identity provider whose tokens a real API asks back about, over
- * loopback HTTP and over the socket, with Node's own client, curl and `valetkey fetch`.
+ * loopback HTTP and over the socket, with Node's own client and curl.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get, request as httpRequest, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { proxyPath } from '../../main/contract/client-api.ts'
 import { startApi, type ApiServer } from '../fakes/api-server.ts'
 import { selfSignedCertificate } from '../fakes/certificate.ts'
 import { issuedTokens, startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { collect, startCli, startDaemon, until, type CommandResult, type RunningDaemon } from '../setup/daemon.ts'
+import { collect, startCli, startDaemon, until, type RunningDaemon } from '../setup/daemon.ts'
 import { approve, linkAccount, pairProgram } from '../setup/link.ts'
 
 let provider: IdentityProvider
@@ -320,7 +320,7 @@ describe('bytes in both directions', () => {
       response.write('begun', () => response.destroy())
     })
     const broken = await fetch(`${base()}broken`, { headers: bearer() })
-    await expect(broken.text()).rejects.toThrow()
+    await expect(broken.text()).rejects.toThrow('terminated')
   })
 
   it('are no redirect that is followed', async () => {
@@ -362,78 +362,6 @@ describe('a token the API refuses', () => {
     expect((await post({ 'valetkey-retry': 'allow' })).status).toBe(200)
     expect(last().headers).not.toHaveProperty('valetkey-retry')
     expect(await refreshes()).toBe(before + 2)
-  })
-})
-
-describe('valetkey fetch', () => {
-  const run = (...args: string[]): Promise<CommandResult> => daemon.cli(['fetch', ...args])
-
-  it('prints what the API answers, whatever it is', async () => {
-    const { code, stdout, stderr } = await run('work mail', '/users?a=1', '-H', 'X-Own: yes')
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(JSON.parse(stdout)).toMatchObject({ method: 'GET', url: '/v1/users?a=1', headers: { 'x-own': 'yes' } })
-    api.serve('/v1/teapot', (_request, response) => response.writeHead(418).end('short and stout'))
-    expect(await run('work mail', 'teapot')).toEqual({ code: 0, stdout: 'short and stout', stderr: '' })
-    expect(await run('work mail', `${api.origin}/v1/teapot#part`)).toMatchObject({ code: 0, stdout: 'short and stout' })
-    const failed = await run('work mail', 'teapot', '--fail')
-    expect(failed).toEqual({ code: 7, stdout: '', stderr: 'valetkey: The API answered 418.\n' })
-  })
-
-  it('prints the head', async () => {
-    const { stdout } = await run('work mail', 'me', '--include')
-    expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\n(?:.+\n)*x-api: yes\n(?:.+\n)*\n\{/u)
-    expect((await run('work mail', 'me', '-I')).stdout).toMatch(/^HTTP\/1\.1 200 OK\n(?:.+\n)+\n$/u)
-    expect(last().method).toBe('HEAD')
-  })
-
-  it('sends forms, JSON, files and its input', async () => {
-    const bodyOf = (): string => last().body.toString()
-    await run('work mail', 'x', '-d', 'a=1', '--data', 'b=2')
-    expect([last().method, last().headers['content-type'], bodyOf()]).toEqual([
-      ...['POST', 'application/x-www-form-urlencoded', 'a=1&b=2'],
-    ])
-    await run('work mail', 'x', '-X', 'PUT', '--json-body', '{"a":1}')
-    expect([last().method, last().headers['content-type'], bodyOf()]).toEqual(['PUT', 'application/json', '{"a":1}'])
-    const file = join(daemon.paths.home, 'form')
-    writeFileSync(file, 'c=3\n')
-    await run('work mail', 'x', '-d', `@${file}`, '-d', 'd=4')
-    expect(bodyOf()).toBe('c=3&d=4')
-    const bytes = randomBytes(2_000_000)
-    const streaming = startCli(daemon.paths.home, [
-      'fetch',
-      'work mail',
-      'x',
-      '--data-binary',
-      '@-',
-      '-o',
-      `${file}.out`,
-    ])
-    streaming.stdin?.end(bytes)
-    expect(await collect(streaming)).toEqual({ code: 0, stdout: '', stderr: '' })
-    expect(createHash('sha256').update(last().body).digest('hex')).toBe(
-      createHash('sha256').update(bytes).digest('hex'),
-    )
-    expect(JSON.parse(readFileSync(`${file}.out`, 'utf8'))).toMatchObject({ method: 'POST' })
-  })
-
-  it('ends with the status of what the broker says', async () => {
-    for (const [args, exit, says] of [
-      [['nobody', 'x'], 8, 'There is no such account.'],
-      [['work mail', 'https://evil.example/x'], 6, 'and nowhere else'],
-      [['work mail', '../x'], 2, 'dot segments'],
-      [['work mail', 'a b'], 2, 'percent-encoded'],
-      [['work mail', 'x', '-H', 'Authorization: Bearer x'], 2, 'Leave Authorization out'],
-      [['work mail', 'x', '-d', 'a', '--json-body', 'b'], 2, 'Choose one'],
-      [['work mail', 'x', '-d', '@/nowhere'], 2, 'Cannot read /nowhere'],
-      [['work mail', 'x', '-o', '/nowhere/x'], 2, 'Cannot write'],
-      [['work mail', 'x', '--timeout', 'soon'], 2, 'timeout'],
-    ] as const) {
-      const { code, stdout, stderr } = await run(...args)
-      expect([code, stdout], stderr).toEqual([exit, ''])
-      expect(stderr).toContain(says)
-    }
-    const json = await run('nobody', 'x', '--json')
-    expect(JSON.parse(json.stderr)).toMatchObject({ error: 'not_found' })
   })
 })
 

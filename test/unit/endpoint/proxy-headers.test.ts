@@ -156,12 +156,12 @@ describe('what is for us', () => {
   })
 
   it.each([
-    [['Valetkey-Interactoin', 'never']],
-    [['Valetkey-Error', 'x']],
-    [['Valetkey-Retry', 'yes']],
-    [['Valetkey-Timeout', '1', 'Valetkey-Timeout', '2']],
-  ])('is refused when it cannot be meant: %j', (fields) => {
-    expect(() => wishesOf(fields)).toThrow()
+    [['Valetkey-Interactoin', 'never'], 'Valetkey-Interactoin is not'],
+    [['Valetkey-Error', 'x'], 'Valetkey-Error is not'],
+    [['Valetkey-Retry', 'yes'], 'can only be'],
+    [['Valetkey-Timeout', '1', 'Valetkey-Timeout', '2'], 'once'],
+  ])('is refused when it cannot be meant: %j', (fields, says) => {
+    expect(() => wishesOf(fields)).toThrow(says)
   })
 
   it('lets a call be sent twice that is safe, or whose sender says so', () => {

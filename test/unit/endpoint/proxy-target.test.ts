@@ -45,7 +45,10 @@ describe('where it goes', () => {
       ['users/', 'https://api.example.com/v1/users/'],
       ['?page=2', 'https://api.example.com/v1/?page=2'],
       ["users/@me;v=1/x:y(z)*,=+$&'!~-_.", "https://api.example.com/v1/users/@me;v=1/x:y(z)*,=+$&'!~-_."],
-      ['caf%C3%a9/%20?q=a%2fb&r=../../x//y', 'https://api.example.com/v1/caf%C3%a9/%20?q=a%2fb&r=../../x//y'],
+      [
+        'caf%C3%a9/stra%C3%9Fe/%20?q=a%2fb&r=../../x//y',
+        'https://api.example.com/v1/caf%C3%a9/stra%C3%9Fe/%20?q=a%2fb&r=../../x//y',
+      ],
       // GitLab names a project by its whole path, so encoded (docs.gitlab.com/api/rest, "Namespaced paths").
       ['projects/group%2Fproject', 'https://api.example.com/v1/projects/group%2Fproject'],
       ['x...y/.hidden/..z', 'https://api.example.com/v1/x...y/.hidden/..z'],
@@ -94,13 +97,8 @@ describe('where it goes', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const rest = pieces.join('')
-        let url: string
-        try {
-          ;({ url } = aimAt(rest, bases))
-        } catch (thrown) {
-          expect(thrown).toBeInstanceOf(BrokerError)
-          return
-        }
+        const url = outcome(rest)
+        if (url === 'invalid_request' || url === 'access_denied') return
         // As another reader, which normalises, sees it.
         const read = new URL(url)
         const [address = ''] = url.split('?', 1)

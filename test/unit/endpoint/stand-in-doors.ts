@@ -148,7 +148,7 @@ export class StandInAsking implements AskingDoor {
         const headers = apiHeaders(api, access)
         return Promise.resolve(call.nonce === undefined ? headers : { ...headers, DPoP: `proof over ${call.nonce}` })
       },
-      judge: (answer) => judgeApiAnswer(api, answer),
+      judge: (said) => judgeApiAnswer(api, said),
       renew: () => {
         this.renewed++
         return this.tokens[index + 1] === undefined
