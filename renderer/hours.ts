@@ -17,7 +17,7 @@ const HOUR = 3600
 
 /** Whether a row is a request of an app for a token. */
 function isRequest({ action, client_id }: ActivityEntry): boolean {
-  return client_id !== undefined && (action === 'token' || action === 'invalidate')
+  return client_id !== undefined && (action === 'token' || action === 'invalidate' || action === 'proxy')
 }
 
 /**

@@ -294,6 +294,8 @@ function plainActionWords(action: ActivityAction): string {
       return 'A token'
     case 'invalidate':
       return 'A new token after a refusal'
+    case 'proxy':
+      return 'A call through Valetkey'
     case 'refresh':
       return 'Renewal'
     case 'pair':
@@ -320,6 +322,8 @@ const outcomes: Readonly<Record<string, readonly [Tone, string]>> = {
   ok: ['good', 'Done'],
   'token ok': ['good', 'Allowed'],
   'invalidate ok': ['good', 'Allowed'],
+  'proxy ok': ['good', 'Allowed'],
+  gone: ['plain', 'App did not wait'],
   refreshed: ['good', 'Renewed'],
   unsaved: ['bad', 'Renewed, not saved to disk'],
   paused: ['plain', 'Paused'],

@@ -6,7 +6,7 @@
 import { existsSync, globSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { clientRoutes } from '../main/contract/client-api.ts'
+import { clientRoutes, proxyRoute } from '../main/contract/client-api.ts'
 import { errorTable } from '../main/contract/errors.ts'
 import { homePaths } from '../main/contract/home.ts'
 import { compile } from './readme/compiler.ts'
@@ -174,7 +174,7 @@ describe('a table that repeats the code', () => {
   })
 
   it('names the routes of the endpoint, and which of them are open', () => {
-    const routes = Object.values(clientRoutes).map(
+    const routes = [...Object.values(clientRoutes), proxyRoute].map(
       ({ method, path, open }) => `${method} ${path}${open ? ' (open)' : ''}`,
     )
     expect(columnOf(readme, 'route').toSorted()).toEqual(routes.toSorted())
@@ -230,7 +230,7 @@ describe('what the pages mention', () => {
 
   it('`--options` are those of a command there is', async () => {
     const helps = await Promise.all(
-      ['daemon', 'link', 'token', 'approve', 'providers add', 'run', 'credential git'].map(help),
+      ['daemon', 'link', 'token', 'approve', 'providers add', 'run', 'credential git', 'fetch'].map(help),
     )
     const known = helps.map(({ stdout }) => stdout).join('')
     const options = spans.filter((span) => span.startsWith('--')).flatMap((span) => span.match(/--[\w-]+/gu) ?? [])

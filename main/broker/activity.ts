@@ -45,18 +45,30 @@ export async function recorded(
     noteAnswer(desk, action, client, answer, clock.monotonic() - started)
     return answer
   } catch (thrown) {
-    const error = asBrokerError(thrown)
-    const [account] = asked.account === undefined ? [] : desk.accounts.matching({ account: asked.account })
-    desk.note({
-      action,
-      outcome: error.code,
-      client_id: client.id,
-      ...(account && { account_id: account.id }),
-      ...(asked.scope !== undefined && { scope: asked.scope }),
-      // A fault of ours may quote anything; its words stay in the log's hands.
-      ...(error.code !== 'server_error' && { detail: error.message }),
-      took_ms: Math.round(clock.monotonic() - started),
-    })
+    noteRefusal(desk, action, client, asked, thrown, clock.monotonic() - started)
     throw thrown
   }
+}
+
+/** The row of a request that was refused with `thrown`. `took`: milliseconds. */
+export function noteRefusal(
+  desk: Desk,
+  action: 'token' | 'invalidate' | 'proxy',
+  client: ClientRecord,
+  asked: Asked,
+  thrown: unknown,
+  took: number,
+): void {
+  const error = asBrokerError(thrown)
+  const [account] = asked.account === undefined ? [] : desk.accounts.matching({ account: asked.account })
+  desk.note({
+    action,
+    outcome: error.code,
+    client_id: client.id,
+    ...(account && { account_id: account.id }),
+    ...(asked.scope !== undefined && { scope: asked.scope }),
+    // A fault of ours may quote anything; its words stay in the log's hands.
+    ...(error.code !== 'server_error' && { detail: error.message }),
+    took_ms: Math.round(took),
+  })
 }

@@ -11,6 +11,7 @@ import type {
   TokenAnswer,
   TokenRequest,
 } from '../contract/client-api.ts'
+import type { Right } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { noteAnswer, recorded } from './activity.ts'
 import { Budget } from './budget.ts'
@@ -34,7 +35,8 @@ import { patience } from './patience.ts'
 import { createDecidingDoor, planAgain, type About } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import type { Secret } from './secret.ts'
-import type { Fresh } from './refresher.ts'
+import type { Fresh, Given } from './refresher.ts'
+import { beginUse } from './use.ts'
 import type { Want } from './variants.ts'
 
 /** Seconds a caller waits for the person and the provider who does not say. */
@@ -51,6 +53,8 @@ export class Broker {
   readonly #ports: Ports
   readonly #invalidations: Budget
   readonly #forced: Budget
+  /** Refused tokens that are being replaced, by account and id. */
+  readonly #reported = new Set<string>()
   readonly #lastTab = new Map<string, number>()
   #tidying: Cancel | undefined
   readonly #answers = new WeakMap<AccessToken, { now: number; record: AccountRecord; answer: TokenAnswer }>()
@@ -82,6 +86,13 @@ export class Broker {
         recorded(this.#desk, 'token', client, request, () => this.#give(client, request, line)),
       invalidate: (client, request, line) =>
         recorded(this.#desk, 'invalidate', client, request, () => this.#invalidate(client, request, line)),
+      use: (client, request, line) =>
+        beginUse(this.#desk, client, request, {
+          deadline: this.#deadline(request),
+          permit: (asked, deadline) => this.#permit(client, asked, 'use', line, deadline),
+          redeem: (permit, asked, deadline) => this.#redeem(client, permit, asked, deadline),
+          inPlaceOf: (record, token_id, ask) => this.#inPlaceOf(record, token_id, ask),
+        }),
       accounts: (client) => this.#accounts(client),
       request: (client, id) => this.#request(client, id),
       status: (client) => this.#status(client, about.version),
@@ -140,11 +151,34 @@ export class Broker {
   async #give(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer> {
     this.#desk.requireGiving()
     if (!this.#desk.isLoaded) await this.#desk.load()
-    const deadline = this.#ports.clock.monotonic() + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
+    const deadline = this.#deadline(request)
+    const permit = await this.#permit(client, request, 'read', line, deadline)
+    const { access, grant } = await this.#redeem(client, permit, request, deadline)
+    return this.#answer(permit.record, access, grant.material.connection)
+  }
+
+  /** Monotonic milliseconds. */
+  #deadline({ timeout = DEFAULT_TIMEOUT }: Pick<TokenRequest, 'timeout'>): number {
+    return this.#ports.clock.monotonic() + timeout * 1000
+  }
+
+  /** Which account, and may they: by what is written, or by asking the person. */
+  async #permit(
+    client: ClientRecord,
+    request: TokenRequest,
+    right: Right,
+    line: Line,
+    deadline: number,
+  ): Promise<Permit> {
     const choices = chooseAccount(this.#desk, client, request)
-    const permit =
-      permitted(this.#desk, client, choices, request) ??
-      (await askForConsent(this.#desk, client, choices, request, line, deadline))
+    return (
+      permitted(this.#desk, client, choices, request, right) ??
+      (await askForConsent(this.#desk, client, choices, request, right, line, deadline))
+    )
+  }
+
+  /** The token the permit is for, if it is still allowed once there is one. */
+  async #redeem(client: ClientRecord, permit: Permit, request: TokenRequest, deadline: number): Promise<Given> {
     const fresh = await this.#fresh(client, permit, request, deadline)
     switch (fresh.kind) {
       case 'token':
@@ -157,7 +191,7 @@ export class Broker {
         }
         for (const grant of permit.claimed) await this.#ports.vault.removeGrant(grant.id)
         this.#desk.touch(client, permit.record.id)
-        return this.#answer(permit.record, fresh.access, fresh.grant.material.connection)
+        return fresh
       case 'unavailable':
         throw fresh.error
       case 'sign-in-needed':
@@ -243,14 +277,30 @@ export class Broker {
       throw new BrokerError('account_selection_required', 'Several accounts fit; name one by its id.', {
         candidates: found.map(candidate),
       })
-    const isIt = (access: AccessToken): boolean => this.#desk.tokenId(access) === request.token_id
+    return this.#inPlaceOf(record, request.token_id, (instead) => this.#give(client, instead, line))
+  }
+
+  /**
+   * Asks for what replaces a token that was refused: a new one if it is still current, else the newer. Those who report the
+   * same token at once are one report. Throws `slow_down`, and as `ask` does.
+   */
+  async #inPlaceOf<T>(record: AccountRecord, token_id: string, ask: (request: TokenRequest) => Promise<T>): Promise<T> {
+    const isIt = (access: AccessToken): boolean => this.#desk.tokenId(access) === token_id
     const variant = await this.#desk.tokens.variantOf(record.id, isIt)
-    if (variant) this.#invalidations.spend(record.id)
-    return this.#give(
-      client,
-      { account: record.id, interaction: 'never', force_refresh: variant !== undefined, ...variant },
-      line,
-    )
+    const report = `${record.id}\n${token_id}`
+    const first = variant !== undefined && !this.#reported.has(report)
+    if (first) this.#invalidations.spend(record.id)
+    if (first) this.#reported.add(report)
+    try {
+      return await ask({
+        account: record.id,
+        interaction: 'never',
+        force_refresh: variant !== undefined,
+        ...variant,
+      })
+    } finally {
+      if (first) this.#reported.delete(report)
+    }
   }
 
   async #accounts(client: ClientRecord): Promise<AccountsAnswer> {

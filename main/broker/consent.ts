@@ -1,10 +1,11 @@
 /**
- * May this client have this token: by the consents there are, or by asking for one. The rule: first what is written, then
- * the person, and whatever is neither is no (R7).
+ * May this client have this token, or have it used: by the consents there are, or by asking for one. The rule: first what
+ * is written, then the person, and whatever is neither is no (R7); and what is asked for, judged and looked at again after
+ * the waiting is one and the same right.
  */
 import type { TokenRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
-import type { Grant } from '../contract/model.ts'
+import type { Grant, Right } from '../contract/model.ts'
 import { candidate, type Desk } from './desk.ts'
 import type { Line } from './doors.ts'
 import { isLive, may, scopeBeyond, scopeSet, type Answer } from './grants.ts'
@@ -14,14 +15,15 @@ import { isOver, requireShift } from './shifts.ts'
 
 export interface Permit {
   readonly record: AccountRecord
+  readonly right: Right
   /** What to ask the provider for; `undefined`: all the account has. */
   readonly scope: string | undefined
   /** What the token may be good for at most; `undefined`: all the account has. */
   readonly covers: ReadonlySet<string> | undefined
   /** Consents for one use that this use has claimed: gone when it succeeds, given back when it does not. */
   readonly claimed: readonly Grant[]
-  /** The "just once" that another asker of the same question has claimed, and that answered this one too. */
-  readonly shared?: Grant
+  /** Consents that allow this and are stored nowhere any more: a "just once" that answered several askers, or is spent. */
+  readonly shared: readonly Grant[]
 }
 
 /** The live consents of a client for an account. */
@@ -62,6 +64,7 @@ export function permitted(
   client: ClientRecord,
   choices: readonly AccountRecord[],
   request: TokenRequest,
+  right: Right,
 ): Permit | undefined {
   const [record] = choices
   if (!record || choices.length > 1) return undefined
@@ -69,23 +72,23 @@ export function permitted(
   const beyond = beyondScope(record, request)
   // To a client without consent the account's scope is none of its business: it asks, like anybody.
   if (beyond !== '' && liveGrants(desk, client, record).length > 0) throw beyondAccount(record, beyond)
-  const answer = judge(desk, client, record, request)
+  const answer = judge(desk, client, record, request, right)
   if (answer.kind === 'ask') return undefined
   // Claimed before anything is awaited, so that two requests at once cannot both spend it.
   for (const grant of answer.spends) desk.grants.delete(grant.id)
-  return { record, scope: answer.scope, covers: answer.covers, claimed: answer.spends }
+  return { record, right, scope: answer.scope, covers: answer.covers, claimed: answer.spends, shared: [] }
 }
 
 /**
- * The permit that needs no thought: one account is meant and what is written allows it as often as is asked. `undefined`
+ * The permit to read that needs no thought: one account is meant and what is written allows it as often as is asked. `undefined`
  * in every other case, which is then for `chooseAccount` and `permitted` to tell apart.
  */
 export function standingPermit(desk: Desk, client: ClientRecord, request: TokenRequest): Permit | undefined {
   const [record, another] = desk.accounts.matching(request)
   if (!record || another || isOver(record, desk.seconds()) || beyondScope(record, request) !== '') return undefined
-  const answer = judge(desk, client, record, request)
+  const answer = judge(desk, client, record, request, 'read')
   if (answer.kind === 'ask' || answer.spends.length > 0) return undefined
-  return { record, scope: answer.scope, covers: answer.covers, claimed: [] }
+  return { record, right: 'read', scope: answer.scope, covers: answer.covers, claimed: [], shared: [] }
 }
 
 /** The permit was not used after all. */
@@ -97,14 +100,15 @@ export function giveBack(desk: Desk, permit: Permit): void {
  * Is what was allowed before the waiting still allowed after it? The person may have paused, locked, revoked or unlinked
  * meanwhile. Throws what the caller has to be told.
  */
-export function requireStill(desk: Desk, client: ClientRecord, { record, scope, claimed, shared }: Permit): void {
+export function requireStill(desk: Desk, client: ClientRecord, permit: Permit): void {
+  const { record, right, scope, claimed, shared } = permit
   desk.requireGiving()
   if (!desk.clients.has(client.id)) throw new BrokerError('invalid_client', 'This program is no longer paired.')
   const current = desk.accounts.get(record.id)
   if (!current) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
   requireShift(desk, current)
-  const grants = [...desk.grants.of(client.id, record.id), ...claimed, ...(shared ? [shared] : [])]
-  if (may(grants, { scope, right: 'read', account_scope: record.scope }, desk.seconds()).kind === 'ask')
+  const grants = [...desk.grants.of(client.id, record.id), ...claimed, ...shared]
+  if (may(grants, { scope, right, account_scope: record.scope }, desk.seconds()).kind === 'ask')
     throw new BrokerError('consent_required', 'The person has taken the consent back.')
 }
 
@@ -121,7 +125,7 @@ function beyondAccount(record: AccountRecord, beyond: string): BrokerError {
 }
 
 /**
- * Puts the question to the person, as far as the caller wants them disturbed, and waits until `deadline` (monotonic
+ * Puts the question for this right to the person, as far as the caller wants them disturbed, and waits until `deadline` (monotonic
  * milliseconds). Throws `consent_required` (never, notify), `timeout`, `access_denied`, `slow_down`.
  */
 export async function askForConsent(
@@ -129,6 +133,7 @@ export async function askForConsent(
   client: ClientRecord,
   choices: readonly AccountRecord[],
   request: TokenRequest,
+  right: Right,
   line: Line,
   deadline: number,
 ): Promise<Permit> {
@@ -139,13 +144,13 @@ export async function askForConsent(
       'The person has not allowed this yet; ask with interaction notify or prompt.',
     )
   const single = choices.length === 1 ? choices[0] : undefined
-  const asked = scopeToAsk(desk, client, single, request)
+  const asked = scopeToAsk(desk, client, single, request, right)
   const ticket = desk.approvals.ask({
     kind: 'access',
     client: { id: client.id, name: client.name, kind: client.kind },
     ...(single && { account: accountOf(single) }),
     scope: asked,
-    right: 'read',
+    right,
     ...(request.reason !== undefined && { reason: request.reason }),
   })
   const resolve = { command: `valetkey approve ${ticket.request_id}`, code: ticket.code }
@@ -172,28 +177,30 @@ export async function askForConsent(
   const record = single ?? desk.accounts.get(decision.account_id ?? '')
   if (!record) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
   if (!desk.clients.has(client.id)) throw new BrokerError('invalid_client', 'This program is no longer paired.')
-  if (decision.right !== 'read')
-    throw new BrokerError('access_denied', 'The person allowed using the account, not reading its token.', {
-      request_id,
-    })
-  const permit = permitted(desk, client, [record], request)
+  if (right === 'read' && decision.right !== 'read')
+    throw new BrokerError(
+      'access_denied',
+      'The person allowed using the account, not reading its token: call its API through the proxy.',
+      { request_id, resolve: { command: `valetkey fetch ${record.id} PATH` } },
+    )
+  const permit = permitted(desk, client, [record], request, right)
   if (permit) return permit
   // A "just once" answered all who asked the same question together; the first of them claimed the stored consent.
-  const shared = decision.for === 'once' ? sharedConsent(desk, client, record, asked) : undefined
-  const answer = shared && judge(desk, client, record, request, [shared])
+  const shared = decision.for === 'once' ? sharedConsent(desk, client, record, asked, decision.right) : undefined
+  const answer = shared && judge(desk, client, record, request, right, [shared])
   if (!shared || answer?.kind !== 'allow')
     throw new BrokerError('access_denied', 'What the person allowed was taken back meanwhile.', { request_id })
-  return { record, scope: answer.scope, covers: answer.covers, claimed: [], shared }
+  return { record, right, scope: answer.scope, covers: answer.covers, claimed: [], shared: [shared] }
 }
 
 /** The consent the question brought, as it stood before it was claimed; it is nowhere stored and ends with this call. */
-function sharedConsent(desk: Desk, client: ClientRecord, record: AccountRecord, asked: string): Grant {
+function sharedConsent(desk: Desk, client: ClientRecord, record: AccountRecord, asked: string, right: Right): Grant {
   return {
     id: '',
     client_id: client.id,
     account_id: record.id,
     scope: asked === '' ? record.scope : asked,
-    right: 'read',
+    right,
     granted_at: desk.seconds(),
     until: desk.seconds() + 600,
   }
@@ -205,9 +212,10 @@ function judge(
   client: ClientRecord,
   record: AccountRecord,
   request: TokenRequest,
+  right: Right,
   more: readonly Grant[] = [],
 ): Answer {
-  const wish = { scope: wantedScope(request), right: 'read', account_scope: record.scope } as const
+  const wish = { scope: wantedScope(request), right, account_scope: record.scope }
   return may([...desk.grants.of(client.id, record.id), ...more], wish, desk.seconds())
 }
 
@@ -217,12 +225,13 @@ function scopeToAsk(
   client: ClientRecord,
   single: AccountRecord | undefined,
   request: TokenRequest,
+  right: Right,
 ): string {
   const scope = wantedScope(request) ?? single?.scope ?? ''
   if (!single) return scope
   const answer = may(
     desk.grants.of(client.id, single.id),
-    { scope, right: 'read', account_scope: single.scope },
+    { scope, right, account_scope: single.scope },
     desk.seconds(),
   )
   return answer.kind === 'ask' ? answer.scope : scope

@@ -11,9 +11,11 @@ import type {
   StatusAnswer,
   TokenAnswer,
   TokenRequest,
+  UseRequest,
 } from '../contract/client-api.ts'
 import type { Snapshot, Surface, WindowApi } from '../contract/window-api.ts'
 import type { Cancel, ClientRecord } from './ports.ts'
+import type { Use } from './use.ts'
 
 /** One call's view of who is on the line. */
 export interface Line {
@@ -37,6 +39,11 @@ export interface AskingDoor {
   ready(client: ClientRecord, request: TokenRequest): TokenAnswer | undefined
   token(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer>
   invalidate(client: ClientRecord, request: InvalidateRequest, line: Line): Promise<TokenAnswer>
+  /**
+   * What a call of an API needs, for the endpoint to make it and not for the client to see: asks for, and is judged by, the
+   * right to `use`. Whoever gets it says how the call `ended`, which writes its row of activity; a refusal has written its own.
+   */
+  use(client: ClientRecord, request: UseRequest, line: Line): Promise<Use>
   accounts(client: ClientRecord): Promise<AccountsAnswer>
   request(client: ClientRecord, id: string): Promise<RequestAnswer>
   status(client: ClientRecord): Promise<StatusAnswer>

@@ -274,6 +274,29 @@ export interface TokenVariant {
   readonly audience?: string
 }
 
+/** A call of an API, as the fields that authorise it have to know it; the DPoP proof does (RFC 9449 section 4.2). */
+export interface ApiCall {
+  readonly method: string
+  /** Absolute, as it will be sent. */
+  readonly url: string
+  /** What the API last gave for such calls (RFC 9449 section 9). */
+  readonly nonce?: string
+}
+
+export interface ApiAnswer {
+  readonly status: number
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>
+  /** As text; `null`: it cannot be read. Absent: nobody has looked at it yet. */
+  readonly body?: string | null
+}
+
+/**
+ * What an API's answer says about the token it was called with. `expired`: a new token, and once more. `forbidden`: a new
+ * token would not help. `accepted`: nothing against it. `unknown`: only the body, which was not given, can tell.
+ */
+export type TokenVerdict = 'accepted' | 'expired' | 'forbidden' | 'unknown'
+
 export interface RevokeOutcome {
   readonly kind: 'revoked' | 'unsupported' | 'failed'
   readonly detail?: string
@@ -292,6 +315,13 @@ export interface AuthorizationServers {
    * `connection.renew` says. Never rejects.
    */
   refresh(connection: Connection, refresh_token: Secret | null, variant: TokenVariant): Promise<RefreshOutcome>
+  /**
+   * The header fields that make `call` one on the account's behalf: `Authorization` in the provider's own scheme, and what
+   * else its definition sends with every call. Nothing is sent.
+   */
+  apiHeaders(connection: Connection, access: AccessToken, call: ApiCall): Promise<Readonly<Record<string, string>>>
+  /** By the rules the connection was linked with; without any, the standard's (RFC 6750 section 3.1). */
+  judgeAnswer(connection: Connection, answer: ApiAnswer): TokenVerdict
   /** RFC 7009, refresh token first. Never rejects. */
   revoke(material: GrantMaterial): Promise<RevokeOutcome>
 }

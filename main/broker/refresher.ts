@@ -21,8 +21,14 @@ import {
 import type { Unsaved } from './unsaved.ts'
 import { SAME, variantKey } from './variants.ts'
 
+export interface Given {
+  readonly kind: 'token'
+  readonly access: AccessToken
+  readonly grant: StoredGrant
+}
+
 export type Fresh =
-  | { readonly kind: 'token'; readonly access: AccessToken; readonly grant: StoredGrant }
+  | Given
   | { readonly kind: 'sign-in-needed'; readonly detail: string }
   | { readonly kind: 'unavailable'; readonly error: BrokerError }
 

@@ -38,6 +38,8 @@ export interface Reply {
 export interface Connection {
   /** Throws `timeout`, `server_error` for an answer that is none, `not_running` when the broker has gone. */
   ask(question: Question): Promise<Reply>
+  /** For who speaks more on it than questions with whole answers. */
+  readonly socket: Socket
   close(): void
 }
 
@@ -52,6 +54,7 @@ export async function dial(address: Address, patience: number): Promise<Connecti
       const socket = await connectOnce(address, Math.max(1, giveUp - Date.now()))
       return {
         ask: (question) => exchange(socket, address, question),
+        socket,
         // Not at once: the process usually ends before, and then the operating system does it for less.
         close: () => setImmediate(() => socket.destroy()),
       }

@@ -25,6 +25,11 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value))
 }
 
+/** Writes bytes of a result to stdout as they are; returns when they have been taken. */
+export function printBytes(bytes: Buffer): void {
+  write(1, bytes)
+}
+
 /** Writes words for the person to stderr. */
 export function say(line: string): void {
   write(2, `valetkey: ${line}\n`)
@@ -74,8 +79,8 @@ export function mayColour(isTerminal: boolean, env: NodeJS.ProcessEnv): boolean 
 }
 
 /** Synchronous, because the process ends right after; and without `process.stdout`, whose streams take a while to load. */
-function write(descriptor: 1 | 2, text: string): void {
-  let rest = Buffer.from(text)
+function write(descriptor: 1 | 2, data: string | Buffer): void {
+  let rest = Buffer.from(data)
   while (rest.length > 0)
     try {
       rest = rest.subarray(writeSync(descriptor, rest))

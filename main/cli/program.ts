@@ -33,6 +33,7 @@ import {
   testProvider,
   validateProvider,
 } from './commands/providers.ts'
+import type { FetchOptions } from './commands/fetch.ts'
 import { endShift, listProfiles, moveAccounts, setShiftEnd } from './commands/profile.ts'
 import { openSession, type Session } from './commands/session.ts'
 import { showConsoleLink, showStatus } from './commands/status.ts'
@@ -108,7 +109,7 @@ function build(session: Session, exit: (code: number) => void): Command {
     program.command(usage).description(description).option('--json', 'print JSON').addHelpText('after', footer)
 
   addBroker(command, session, exit)
-  addAccounts(command, session)
+  addAccounts(command, session, exit)
   addProfiles(command, session, exit)
   addConsent(command, session)
   addNativeHost(command, session)
@@ -190,7 +191,7 @@ function addProfiles(add: Add, session: Session, exit: (code: number) => void): 
     })
 }
 
-function addAccounts(command: Add, session: Session): void {
+function addAccounts(command: Add, session: Session, exit: (code: number) => void): void {
   command('link <PROVIDER>', 'sign in to an account')
     .option('--scope <SCOPE>', 'what to ask for, space separated')
     .addOption(
@@ -225,6 +226,7 @@ function addAccounts(command: Add, session: Session): void {
   command('invalidate <ACCOUNT> <TOKEN_ID>', 'say that a token got a 401; prints the one that replaces it').action(
     (account: string, tokenId: string) => invalidateToken(session, account, tokenId),
   )
+  addFetch(command, session, exit)
   const providers = command('providers', 'the providers that can be linked').action(() => listProviders(session))
   providers
     .command('list', { isDefault: true })
@@ -257,6 +259,32 @@ function addAccounts(command: Add, session: Session): void {
     .description('forget a definition of your own; accounts that are linked stay as they are')
     .option('--json', 'print JSON')
     .action((id: string) => removeProvider(session, id))
+}
+
+function addFetch(command: Add, session: Session, exit: (code: number) => void): void {
+  command('fetch <ACCOUNT> <URL_OR_PATH>', 'call an account’s API through the broker; the token is never seen')
+    .option('-X, --request <METHOD>', 'GET unless told, POST with a body')
+    .option('-H, --header <LINE>', '“Name: value”; may be given again', collect)
+    .option(
+      '-d, --data <TEXT>',
+      'a form to send, @FILE or @- for stdin, without line ends; more of it are joined by &',
+      collect,
+    )
+    .option('--data-binary <TEXT>', 'a body to send as it is, @FILE or @- for stdin, streamed')
+    .option('--json-body <TEXT>', 'the same, as application/json')
+    .option('-o, --output <FILE>', 'write the body there')
+    .option('-i, --include', 'print the answer’s head too')
+    .option('-I, --head', 'ask for the head alone, and print it')
+    .option('-f, --fail', 'take an answer of 400 and above for a failure (exit 7), and print none of it')
+    .option('--retry-unsafe', 'may be sent again with a new token when the API says that the token has ended')
+    .option('--scope <SCOPE>', 'only these of the scopes the account was granted')
+    .option('--interaction <never|notify|prompt>', 'whether the person may be asked; prompt unless told')
+    .option('--timeout <SECONDS>', 'how long to wait for the person and for a token')
+    .option('--reason <TEXT>', 'why, shown to the person')
+    .action(async (account: string, place: string, options: FetchOptions) => {
+      const { fetchThrough } = await import('./commands/fetch.ts')
+      exit(await fetchThrough(session, account, place, options))
+    })
 }
 
 function addConsent(command: Add, session: Session): void {

@@ -34,11 +34,7 @@ export interface Asking {
 }
 
 /** A token as `request` wants it, sure to be one line. Throws what the broker refuses with. */
-export async function fetchToken(
-  env: Environment,
-  request: TokenRequest,
-  { json, as }: Asking,
-): Promise<TokenAnswer> {
+export async function fetchToken(env: Environment, request: TokenRequest, { json, as }: Asking): Promise<TokenAnswer> {
   if (as !== undefined) requireClientToken(env, as)
   const answer = await callBroker(env, 'token', request, {
     wait: (request.timeout ?? brokerWait) + grace,

@@ -88,6 +88,17 @@ export interface InvalidateRequest {
   readonly token_id: string
 }
 
+/** A call of an API through the broker: what beside the call itself has to be known before it is made. */
+export interface UseRequest {
+  readonly account: string
+  readonly method: string
+  readonly scope?: string
+  readonly interaction?: Interaction
+  /** Seconds to wait for the person and for a token; the API has deadlines of its own. */
+  readonly timeout?: number
+  readonly reason?: string
+}
+
 /** Places that take a token as the password of HTTP Basic authentication (RFC 7617), and the user name they want. */
 export interface BasicAuthentication {
   readonly base_urls: readonly string[]
@@ -196,3 +207,38 @@ export function helloMessage(nonce: string, address: string): string {
  * informational answer (RFC 9110 section 15.2, status 103) with these headers.
  */
 export const pendingHeaders = { request: 'valetkey-request', code: 'valetkey-code' } as const
+
+/**
+ * The proxy: any method, any body, streamed both ways to the account's API with its credential put on. `{id}` is one path
+ * segment, percent-encoded; `{path}` goes to the first of the provider's API addresses, or names one of them absolutely
+ * (`https://host/path`). Not a call of `ClientApi`, because question and answer are the API's.
+ */
+export const proxyRoute = { method: 'ANY', path: '/v1/accounts/{id}/proxy/{path}', open: false } as const
+
+/** `/v1/accounts/{id}/proxy/`: what a tool takes as an API's base URL. `account`: id, label or unique provider id. */
+export function proxyPath(account: string): string {
+  return proxyRoute.path.replace('{id}', () => encodeURIComponent(account)).replace('{path}', '')
+}
+
+/**
+ * Header fields for the proxy, and of its own answers. A request's are for us and go no further: whether the person may be
+ * asked, how long to wait, why, for which scope, and whether a call that is not safe may be sent twice (`allow`). On an
+ * answer `error` is the code of a refusal of ours; the API's own answers never have it.
+ */
+export const proxyHeaders = {
+  interaction: 'valetkey-interaction',
+  timeout: 'valetkey-timeout',
+  reason: 'valetkey-reason',
+  scope: 'valetkey-scope',
+  retry: 'valetkey-retry',
+  error: 'valetkey-error',
+} as const
+
+export const parseUse: Parser<UseRequest> = object({
+  account: text(256),
+  method: text(32),
+  scope: optional(scope),
+  interaction: optional(oneOf('never', 'notify', 'prompt')),
+  timeout: optional(integer(0, 600)),
+  reason: optional(text(200)),
+})

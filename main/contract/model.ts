@@ -100,7 +100,7 @@ export interface AccessRequest {
 }
 
 export type ActivityAction =
-  'token' | 'invalidate' | 'refresh' | 'pair' | 'link' | 'unlink' | 'approve' | 'revoke' | 'lock' | 'unlock'
+  'token' | 'invalidate' | 'proxy' | 'refresh' | 'pair' | 'link' | 'unlink' | 'approve' | 'revoke' | 'lock' | 'unlock'
 
 /** One row per request, for its whole life. Ids only; names are resolved when shown. */
 export interface ActivityEntry {

@@ -18,6 +18,9 @@ export interface Connection {
   asked: boolean
   /** Somebody sends on it bit by bit and may be silent for long. */
   streaming: boolean
+  /** Proxied calls it carries, whose reader may pause, and those whose body is still coming, which may take its time. */
+  carrying: number
+  uploading: number
   /** Whom its last good `Authorization` value named: the same bytes on the same connection name the same client. */
   credential: { readonly value: string; readonly client: ClientRecord } | undefined
   /** The last small body, and its value: a program that asks again mostly sends the same bytes. */
@@ -29,8 +32,8 @@ export interface Connection {
   stalled: number
 }
 
-/** Milliseconds between sweeps, and after how many of them a connection is let go. */
-export const sweepLimits = { every: 1_000, idle: 30, stalled: 5 } as const
+/** Milliseconds between sweeps, and after how many of them a connection is let go; `paused`: one that carries a call. */
+export const sweepLimits = { every: 1_000, idle: 30, stalled: 5, paused: 60 } as const
 
 export const tableFull = new BrokerError('temporarily_unavailable', 'Too many programs are connected at once.', {
   retry_after: 1,
@@ -126,7 +129,17 @@ export class ConnectionPool {
       if (!victim) return
     }
     const held: Held = {
-      ...{ busy: 0, known: false, asked: false, streaming: false, idle: 0, unread: 0, stalled: 0 },
+      ...{
+        busy: 0,
+        known: false,
+        asked: false,
+        streaming: false,
+        carrying: 0,
+        uploading: 0,
+        idle: 0,
+        unread: 0,
+        stalled: 0,
+      },
       ...{ credential: undefined, body: undefined, socket, table: undefined, place: 0, since: 0 },
     }
     socket[HELD] = held
@@ -150,7 +163,7 @@ export class ConnectionPool {
     if (held?.table !== this.#strangers) return held?.table === this.#known
     if (this.#known.full) {
       // HTTP lets a server close an idle connection at any time (RFC 9112 section 9.5).
-      const victim = this.#known.oldest(({ busy, streaming }) => busy === 0 && !streaming)
+      const victim = this.#known.oldest(({ busy, streaming, carrying }) => busy === 0 && !streaming && carrying === 0)
       if (victim === undefined) return false
       this.#letGo(victim)
       victim.socket.destroy()
@@ -167,8 +180,9 @@ export class ConnectionPool {
       const unread = held.socket.writableLength
       held.stalled = unread > 0 && unread >= held.unread ? held.stalled + 1 : 0
       held.unread = unread
-      held.idle = held.busy > 0 || held.streaming ? 0 : held.idle + 1
-      if (held.stalled > sweepLimits.stalled || held.idle > sweepLimits.idle) held.socket.destroy()
+      held.idle = held.busy > 0 || held.streaming || held.carrying > 0 ? 0 : held.idle + 1
+      const patience = held.carrying > 0 ? sweepLimits.paused : sweepLimits.stalled
+      if (held.stalled > patience || held.idle > sweepLimits.idle) held.socket.destroy()
     }
   }
 

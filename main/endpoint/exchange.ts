@@ -8,6 +8,7 @@ import type { ClientRecord, Log } from '../broker/ports.ts'
 import { pendingHeaders } from '../contract/client-api.ts'
 import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import { callLimit, tooManyCalls, type Calls } from './calls-under-way.ts'
+import { carryOut, type Carriage, type CarriageParts } from './carriage.ts'
 import { tableFull, type Connection, type ConnectionPool } from './connection-pool.ts'
 import { describeFault } from './fault.ts'
 import { answerHeaders, errorHeaders, successHeaders } from './http-answer.ts'
@@ -275,6 +276,26 @@ export class Exchange implements Line {
     this.#connection.busy--
     this.#connection.streaming = true
     return this.#response
+  }
+
+  /** Has `work` carry the request and its answer as one of `calls`, in which neither need be small or quick. */
+  carry(calls: Calls, work: (carriage: Carriage) => Promise<void>): void {
+    if (calls.count >= callLimit) {
+      this.refuse(tooManyCalls)
+      return
+    }
+    const parts: CarriageParts = {
+      ...{ request: this.#request, response: this.#response, connection: this.#connection, waits: this.#continue },
+      opening: () => {
+        const first = !this.#answered
+        this.#answered = true
+        return first
+      },
+      fail: (thrown) => {
+        this.fail(thrown)
+      },
+    }
+    carryOut(parts, calls, work)
   }
 
   /** Ends with `error`. `close` also ends the connection; so does a body too long, or of unknown length, to be skipped. */

@@ -19,6 +19,8 @@ const jsonHeaders: readonly string[] = [...secureHeaders, 'Content-Type', 'appli
 /** Some seconds less than the pool lets a connection idle, so that a client gives it up before we do. */
 const keptHeaders: readonly string[] = ['Keep-Alive', 'timeout=25', ...jsonHeaders]
 
+const errorField = 'Valetkey-Error'
+
 /** Seconds to name where the error does not say itself when to ask again. */
 const defaultRetry = 5
 
@@ -32,12 +34,16 @@ export function successHeaders(bytes: number): string[] {
   return [...keptHeaders, String(bytes)]
 }
 
-/** The headers that belong to an error: the challenge of a 401 (RFC 6750 section 3) and when to ask again. */
+/**
+ * The headers that belong to an error: its code, which tells it from an answer of an API, the challenge of a 401 (RFC 6750
+ * section 3), and when to ask again.
+ */
 export function errorHeaders(error: BrokerError): string[] {
   const retry =
     error.retry_after ??
     (error.code === 'temporarily_unavailable' || error.code === 'slow_down' ? defaultRetry : undefined)
   return [
+    ...[errorField, error.code],
     ...(error.status === 401 ? ['WWW-Authenticate', 'Bearer'] : []),
     ...(retry === undefined ? [] : ['Retry-After', String(Math.max(0, Math.ceil(retry)))]),
   ]

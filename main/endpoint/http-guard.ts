@@ -46,7 +46,10 @@ const wrongTarget = refuse(invalid('The request target must be a path that begin
 const wrongHosts = refuse(invalid('Send exactly one Host header.'))
 const foreignHost = refuse(new BrokerError('access_denied', 'This Host is not served here.'))
 const foreignOrigin = refuse(new BrokerError('access_denied', 'Web pages may not ask here.'))
-const upgrade = refuse(invalid('Only HTTP/1.1 is spoken here.', 426), ['Upgrade', 'HTTP/1.1'])
+const upgrade = refuse(invalid('Only HTTP/1.1 is spoken here; no WebSocket and no other upgrade passes.', 426), [
+  'Upgrade',
+  'HTTP/1.1',
+])
 
 /** The most a request body may have, in bytes. */
 export const bodyLimit = 65_536

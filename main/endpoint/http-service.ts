@@ -95,6 +95,8 @@ export function createHttpService({ policy, handle, log, connections }: HttpServ
     serve(request, response, 'unknown')
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // A body on its way to an API may take longer than one that is for us; who carries it has a deadline of his own.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && (pool.of(socket as Socket)?.uploading ?? 0) > 0) return
     refuseUnparsed(error, socket, pool.of(socket as Socket)?.busy === 0)
   })
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {

@@ -13,6 +13,8 @@ import { answerHello, helloNonce, isHello } from './hello.ts'
 import { methodNotAllowed } from './http-guard.ts'
 import type { Handler } from './http-service.ts'
 import type { BrokerIdentity } from './identity.ts'
+import { createProxy } from './proxy.ts'
+import { proxyTarget, type ProxyTarget } from './proxy-target.ts'
 
 type Name = keyof ClientApi
 type OpenName = { [N in Name]: (typeof clientRoutes)[N]['open'] extends true ? N : never }[Name]
@@ -46,9 +48,27 @@ const UNPAIRED = ''
 /** The handler of client-api for one listener. */
 export function serveAsking(options: AskingOptions): Handler {
   const routes = routesOf(options)
+  const proxy = createProxy(options)
+  const carry = (exchange: Exchange, target: ProxyTarget): void => {
+    const client = exchange.client(options.asking)
+    if (client === null) exchange.refuse(invalidClient)
+    else if (exchange.recognise()) proxy(exchange, client, target)
+  }
   return (exchange) => {
     const { target, method } = exchange.head
     const exact = routes.get(target)
+    if (exact === undefined && target.startsWith(accountsPrefix)) {
+      try {
+        const proxied = proxyTarget(target)
+        if (proxied !== undefined) {
+          carry(exchange, proxied)
+          return
+        }
+      } catch (thrown) {
+        exchange.fail(thrown)
+        return
+      }
+    }
     const match = exact === undefined ? matchTarget(routes, target) : { route: exact, argument: undefined }
     if (match instanceof BrokerError) {
       exchange.refuse(match)
@@ -123,6 +143,7 @@ function requestOf(argument: unknown): TokenRequest {
   return request
 }
 
+const accountsPrefix = `${clientRoutes.accounts.path}/`
 const requestPrefix = clientRoutes.request.path.replace('{id}', '')
 
 /** The targets that are not just a path: `hello` with its nonce, and a question by its id. */

@@ -20,6 +20,7 @@ import type { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition, Providers } from '../providers/provider.ts'
 import { flowsOf, summaryOf } from '../providers/summary.ts'
 import { valuesOf, type Values } from '../providers/template.ts'
+import { apiHeaders, judgeApiAnswer } from './api-answer.ts'
 import { clientAuthentication, loadOpenidClient, prepare, type AuthMethod } from './configuration.ts'
 import { discover, place } from './discovery.ts'
 import { checkApiBase, checkEndpoints, resolveName, type Resolve } from './endpoints.ts'
@@ -188,6 +189,8 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
         log('warn', 'refresh.malformed', { provider: connection.provider, alarm: outcome.alarm })
       return outcome
     },
+    apiHeaders: (connection, access) => Promise.resolve(apiHeaders(connection, access)),
+    judgeAnswer: judgeApiAnswer,
     revoke: (material) =>
       loadOpenidClient().then(
         (oc) => revoke(oc, fetchFor(material.connection), material),

@@ -9,7 +9,6 @@ import {
   type AccountRecord,
   type AuthorizationServers,
   type ClientRecord,
-  type Clock,
   type Connection,
   type FaultPoint,
   type GrantMaterial,
@@ -27,62 +26,12 @@ import {
 import { BrokerError } from '../../main/contract/errors.ts'
 import { defaultPreferences, type ActivityEntry, type Grant, type VaultState } from '../../main/contract/model.ts'
 import { Secret } from '../../main/broker/secret.ts'
+import { apiHeaders, judgeApiAnswer } from '../../main/oauth/api-answer.ts'
+import { ManualClock, settled } from './manual-clock.ts'
 import { openLibrary } from '../../main/providers/library.ts'
 import { MemoryActivity } from './activity-log.ts'
 
-/** Lets every promise that can settle, settle. */
-export async function settled(): Promise<void> {
-  for (let i = 0; i < 300; i++) await Promise.resolve()
-}
-
-export class ManualClock implements Clock {
-  #now = 1_800_000_000_000
-  #mono = 0
-  #timers: { due: number; task: () => void }[] = []
-
-  now(): number {
-    return this.#now
-  }
-
-  monotonic(): number {
-    return this.#mono
-  }
-
-  after(delay: number, task: () => void): () => void {
-    const timer = { due: this.#mono + Math.max(0, delay), task }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer)
-    }
-  }
-
-  /** The wall clock jumps; nothing else does. */
-  jump(milliseconds: number): void {
-    this.#now += milliseconds
-  }
-
-  get waiting(): readonly number[] {
-    return this.#timers.map((timer) => timer.due - this.#mono)
-  }
-
-  /** Time passes, timers fire in order, promises settle in between. */
-  async pass(milliseconds: number): Promise<void> {
-    const end = this.#mono + milliseconds
-    await settled()
-    for (;;) {
-      const next = this.#timers.toSorted((a, b) => a.due - b.due)[0]
-      if (!next || next.due > end) break
-      this.#timers = this.#timers.filter((other) => other !== next)
-      this.#now += next.due - this.#mono
-      this.#mono = next.due
-      next.task()
-      await settled()
-    }
-    this.#now += end - this.#mono
-    this.#mono = end
-    await settled()
-  }
-}
+export { ManualClock, settled }
 
 interface Row {
   generation: number
@@ -273,6 +222,8 @@ export class ScriptedServers implements AuthorizationServers {
   deliver(): Promise<boolean> {
     return Promise.resolve(false)
   }
+  apiHeaders: AuthorizationServers['apiHeaders'] = (of, access) => Promise.resolve(apiHeaders(of, access))
+  judgeAnswer: AuthorizationServers['judgeAnswer'] = judgeApiAnswer
   revoke(material: GrantMaterial): Promise<RevokeOutcome> {
     this.revoked.push(material.refresh_token?.reveal() ?? '')
     return Promise.resolve({ kind: 'revoked' })

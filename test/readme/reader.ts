@@ -18,6 +18,7 @@ import { openTerminal, type Ended, type Running, type Terminal } from './termina
 const placeholders = (root: string, provider: IdentityProvider): readonly (readonly [string, string])[] => [
   ['https://idp.example.com', provider.issuer],
   ['https://api.example.com/me', `${provider.issuer}/me`],
+  ['https://api.example.com/', `${provider.issuer}/`],
   ['YOUR_CLIENT_ID', provider.client_id],
   ["'./clients/js/index.ts'", JSON.stringify(join(root, 'clients/js/index.ts'))],
 ]
@@ -27,6 +28,7 @@ const evidence: readonly (readonly [about: RegExp, seen: RegExp])[] = [
   [/^valetkey daemon.*--console/u, /^console \(opens once, within five minutes\): http:\/\/127\.0\.0\.1:\d+\/open\//mu],
   [/^valetkey link/u, /^valetkey: linked work at OpenID Connect$/mu],
   [/api\.example\.com\/me/u, new RegExp(`["{ ]sub"?: ?["']${login}["']`, 'u')],
+  [/^valetkey fetch|proxy\/me/u, new RegExp(`"sub":"${login}"`, 'u')],
   [/^valetkey activity/u, /report +work +token +ok/u],
   [/^valetkey consents/u, /report +work +read/u],
   [/^valetkey unlink/u, /its tokens were revoked at the provider/u],

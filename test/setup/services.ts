@@ -4,9 +4,9 @@
  * `approve` and `deny`.
  */
 import { expect } from 'vitest'
-import type { GrantMaterial, RefreshOutcome, SignInOutcome, SignInPlan } from '../../main/broker/ports.ts'
+import type { GrantMaterial, RefreshOutcome, SignInOutcome, SignInPlan, TokenVerdict } from '../../main/broker/ports.ts'
 import { Secret } from '../../main/broker/secret.ts'
-import { judgeApiAnswer, type TokenVerdict } from '../../main/oauth/api-answer.ts'
+import { judgeApiAnswer } from '../../main/oauth/api-answer.ts'
 import { everythingVisible, realServers, signedIn, type SignedIn } from '../fakes/real-servers.ts'
 import type { Client, Service } from '../fakes/services/common.ts'
 

@@ -4,11 +4,21 @@
  * so what a test finds missing in its counts has not happened.
  */
 import type { AskingDoor, DecidingDoor, Line } from '../../../main/broker/doors.ts'
-import type { ClientRecord } from '../../../main/broker/ports.ts'
-import type { PairAnswer, PairRequest, TokenAnswer, TokenRequest } from '../../../main/contract/client-api.ts'
+import type { AccountRecord, ApiCall, ClientRecord } from '../../../main/broker/ports.ts'
+import { Secret } from '../../../main/broker/secret.ts'
+import type { Use, UseEnd } from '../../../main/broker/use.ts'
+import type {
+  PairAnswer,
+  PairRequest,
+  TokenAnswer,
+  TokenRequest,
+  UseRequest,
+} from '../../../main/contract/client-api.ts'
 import { BrokerError } from '../../../main/contract/errors.ts'
 import { defaultPreferences } from '../../../main/contract/model.ts'
 import type { Snapshot, WindowApi } from '../../../main/contract/window-api.ts'
+import { apiHeaders, judgeApiAnswer } from '../../../main/oauth/api-answer.ts'
+import { connection } from '../../fakes/broker-ports.ts'
 
 export const clientToken = `vkc_${'a'.repeat(43)}`
 export const secondToken = `vkc_${'b'.repeat(43)}`
@@ -18,6 +28,19 @@ export const accessToken = 'access-token-canary-5f1c9e'
 export const faultSecret = 'fault-message-canary-77ab'
 
 export const clientOf = (id: string): ClientRecord => ({ id, name: id, kind: 'script', paired_at: 1, token_hash: '' })
+
+const accountRecord: AccountRecord = {
+  ...{
+    id: 'a1',
+    provider: 'example',
+    provider_name: 'Example',
+    label: 'ada',
+    scope: '',
+    renewable: true,
+    linked_at: 1,
+  },
+  standing: 'connected',
+}
 
 export class StandInAsking implements AskingDoor {
   readonly calls: string[] = []
@@ -29,6 +52,15 @@ export class StandInAsking implements AskingDoor {
   readonly signals: AbortSignal[] = []
   /** Refreshes that ran to their end. */
   refreshed = 0
+  /** Of proxied calls: what was asked, how each ended, what headers were wanted for. */
+  readonly uses: UseRequest[] = []
+  readonly ends: UseEnd[] = []
+  readonly apiCalls: ApiCall[] = []
+  renewed = 0
+  /** The API of every account, its tokens one after the other, and its rules; for a test to set. */
+  bases: readonly string[] = []
+  tokens: readonly string[] = [accessToken]
+  rules: string | undefined
   #waits: { readonly what: string; readonly go: () => void }[] = []
 
   /** Lets every call that waits go on, or those for one account. */
@@ -87,6 +119,44 @@ export class StandInAsking implements AskingDoor {
   invalidate(): Promise<TokenAnswer> {
     this.calls.push('invalidate')
     return Promise.resolve(answer())
+  }
+
+  /** As the broker does it for an account whose consent is there; `renew` goes on to the next of `tokens`. */
+  async use(client: ClientRecord, request: UseRequest, line: Line): Promise<Use> {
+    this.calls.push(`use ${request.method} ${request.account}`)
+    this.uses.push(request)
+    if (request.account === 'theirs' && client.id !== 'first')
+      throw new BrokerError('not_found', 'There is no such account.')
+    if (request.account === 'ask') {
+      line.pending({ request_id: 'q-1', code: 'ABCD-1234' })
+      await this.#wait('ask', line.signal)
+    }
+    return this.#useOf(0)
+  }
+
+  #useOf(index: number): Use {
+    const value = new Secret(this.tokens[Math.min(index, this.tokens.length - 1)] ?? '')
+    const access = { value, token_type: 'Bearer', scope: '', obtained_at: 1, expires_at: null }
+    const api = { ...connection, api_base_urls: this.bases, ...(this.rules !== undefined && { rules: this.rules }) }
+    return {
+      account: accountRecord,
+      connection: api,
+      access,
+      token_id: `t${String(index)}`,
+      headers: (call) => {
+        this.apiCalls.push(call)
+        const headers = apiHeaders(api, access)
+        return Promise.resolve(call.nonce === undefined ? headers : { ...headers, DPoP: `proof over ${call.nonce}` })
+      },
+      judge: (said) => judgeApiAnswer(api, said),
+      renew: () => {
+        this.renewed++
+        return this.tokens[index + 1] === undefined
+          ? Promise.reject(new BrokerError('slow_down', 'Too often.'))
+          : Promise.resolve(this.#useOf(index + 1))
+      },
+      ended: (end) => void this.ends.push(end),
+    }
   }
 
   accounts(): ReturnType<AskingDoor['accounts']> {

@@ -118,6 +118,7 @@ describe('words of a row', () => {
   const written: readonly (readonly [ActivityAction, readonly string[]])[] = [
     ['token', ['ok', 'consent_required', 'access_denied', 'login_required', 'timeout', 'temporarily_unavailable']],
     ['invalidate', ['ok', 'slow_down']],
+    ['proxy', ['ok', 'gone', 'consent_required', 'access_denied', 'provider_error', 'timeout']],
     [
       'refresh',
       [
