@@ -7,11 +7,14 @@ import type {
   AccountsAnswer,
   InvalidateRequest,
   RequestAnswer,
+  SessionAnswer,
+  SessionRequest,
   StatusAnswer,
   TokenAnswer,
   TokenRequest,
 } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
+import { requestAccess, requireRight } from './access.ts'
 import { noteAnswer, recorded } from './activity.ts'
 import { Budget } from './budget.ts'
 import {
@@ -27,12 +30,13 @@ import {
 } from './consent.ts'
 import { candidate, Desk } from './desk.ts'
 import type { AskingDoor, DecidingDoor, Line } from './doors.ts'
-import { scopeBeyond, scopeSet } from './grants.ts'
+import { isLive, scopeBeyond, scopeSet } from './grants.ts'
 import { hashToken } from './ids.ts'
 import { adoptCommandLine, pair } from './pairing.ts'
 import { patience } from './patience.ts'
 import { createDecidingDoor, planAgain, type About } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
+import { Possession } from './possession.ts'
 import type { Secret } from './secret.ts'
 import type { Fresh } from './refresher.ts'
 import type { Want } from './variants.ts'
@@ -49,6 +53,7 @@ export class Broker {
   readonly #ports: Ports
   readonly #invalidations: Budget
   readonly #forced: Budget
+  readonly #possession: Possession
   readonly #lastTab = new Map<string, number>()
   readonly #answers = new WeakMap<AccessToken, { now: number; record: AccountRecord; answer: TokenAnswer }>()
 
@@ -66,13 +71,17 @@ export class Broker {
       every: 0.2,
       refusal: 'This program forces a refresh again and again; the tokens it gets are fresh.',
     })
+    this.#possession = new Possession(ports.clock)
     this.deciding = createDecidingDoor(this.#desk, about, (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     })
     this.asking = {
-      authenticate: (token) => this.#desk.clientsByHash.get(hashToken(token)) ?? null,
-      still: (client) => this.#desk.clientsByHash.get(client.token_hash) ?? null,
+      authenticate: (token) => this.#clientOf(hashToken(token)),
+      still: (client) => this.#clientOf(client.token_hash),
+      requirePossession: (key, request, proof) => {
+        this.#possession.require(key, request, proof)
+      },
       pair: (request, line) => pair(this.#desk, request, line),
       ready: (client, request) => this.#ready(client, request),
       token: (client, request, line) =>
@@ -80,7 +89,15 @@ export class Broker {
       invalidate: (client, request, line) =>
         recorded(this.#desk, 'invalidate', client, request, () => this.#invalidate(client, request, line)),
       accounts: (client) => this.#accounts(client),
-      request: (client, id) => this.#request(client, id),
+      request: (client, id, wait, line) => this.#request(client, id, wait, line),
+      requestAccess: (client, wish, line) => requestAccess(this.#desk, client, wish, line),
+      startSession: (client, request) => this.#startSession(client, request),
+      endSession: (client, id) => {
+        const own = id ?? client.session?.id ?? ''
+        // A session may end itself and no other.
+        const allowed = client.session === undefined || client.session.id === own
+        return Promise.resolve({ ended: allowed && this.#desk.sessions.end(own, client.id) !== undefined })
+      },
       status: (client) => this.#status(client, about.version),
     }
   }
@@ -105,6 +122,7 @@ export class Broker {
   async stop(): Promise<void> {
     this.#desk.approvals.expireAll()
     this.#desk.signIns.cancelAll()
+    this.#desk.sessions.endAll()
     await this.#desk.tokens.stop()
     this.#ports.vault.close()
   }
@@ -113,7 +131,7 @@ export class Broker {
   #ready(client: ClientRecord, request: TokenRequest): TokenAnswer | undefined {
     const desk = this.#desk
     if (desk.paused || !desk.isLoaded || request.force_refresh || desk.state() !== 'unlocked') return undefined
-    if (!desk.clients.has(client.id)) return undefined
+    if (!desk.clients.has(client.id) || client.session?.right === 'use') return undefined
     const permit = standingPermit(desk, client, request)
     if (!permit) return undefined
     const held = desk.tokens.cached(permit.record.id, wantOf(permit, request, 0))
@@ -127,6 +145,7 @@ export class Broker {
   /** The life of a token request. */
   async #give(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer> {
     this.#desk.requireGiving()
+    requireRight(client, 'read')
     if (!this.#desk.isLoaded) await this.#desk.load()
     const deadline = this.#ports.clock.monotonic() + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
     const choices = chooseAccount(this.#desk, client, request)
@@ -137,6 +156,8 @@ export class Broker {
     switch (fresh.kind) {
       case 'token':
         try {
+          if (!this.#clientOf(client.token_hash))
+            throw new BrokerError('invalid_client', 'This program’s token is no longer good.')
           requireStill(this.#desk, client, permit)
           requireCovered(permit, fresh.access)
         } catch (thrown) {
@@ -254,11 +275,35 @@ export class Broker {
     return { accounts }
   }
 
-  #request(client: ClientRecord, id: string): Promise<RequestAnswer> {
-    const request = this.#desk.approvals.of(client.id, id)
-    if (!request) return Promise.reject(new BrokerError('not_found', 'No such request of yours is known.'))
-    const { kind, state, code = '', expires_at } = request
-    return Promise.resolve({ id, kind, state, code, expires_at })
+  /** By the hash of its token: a paired client, else one of the sessions. */
+  #clientOf(tokenHash: string): ClientRecord | null {
+    return this.#desk.clientsByHash.get(tokenHash) ?? this.#desk.sessions.find(tokenHash)
+  }
+
+  async #request(client: ClientRecord, id: string, wait = 0, line?: Line): Promise<RequestAnswer> {
+    const { approvals, ports } = this.#desk
+    if (wait > 0)
+      await patience(ports.clock, approvals.ended(client.id, id), line, ports.clock.monotonic() + wait * 1000)
+    const request = approvals.of(client.id, id)
+    if (!request) throw new BrokerError('not_found', 'No such request of yours is known.')
+    const { kind, state, right, scope, code = '', expires_at } = request
+    return { id, kind, state, right, scope, code, expires_at }
+  }
+
+  async #startSession(client: ClientRecord, request: SessionRequest): Promise<SessionAnswer> {
+    const desk = this.#desk
+    await desk.load()
+    desk.requireGiving()
+    const isReader = (): boolean =>
+      desk.grants
+        .all()
+        .some((grant) => grant.client_id === client.id && grant.right === 'read' && isLive(grant, desk.seconds()))
+    if (request.right === 'read' && !client.session && !isReader())
+      throw new BrokerError('consent_required', 'A session may read tokens only where this program itself may.')
+    const { session, token } = desk.sessions.start(client, request)
+    desk.note({ action: 'pair', outcome: 'session', client_id: client.id, detail: session.name })
+    const { id, right, expires_at } = session
+    return { session_id: id, client_token: token.reveal(), right, expires_at }
   }
 
   async #status(client: ClientRecord, version: string): Promise<StatusAnswer> {
