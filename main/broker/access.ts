@@ -43,9 +43,9 @@ export async function requestAccess(
     right,
     ...(wish.reason !== undefined && { reason: wish.reason }),
   })
-  identify(desk, ticket, line)
   ticket.keep()
   ticket.leave()
+  await identify(desk, ticket, line)
   const { request_id, code } = ticket
   const expires_at = desk.approvals.of(client.id, request_id)?.expires_at
   return {

@@ -152,10 +152,11 @@ export async function askForConsent(
   })
   const resolve = { command: `valetkey approve ${ticket.request_id}`, code: ticket.code }
   const { request_id } = ticket
-  identify(desk, ticket, line)
+  const identified = identify(desk, ticket, line)
   if (interaction === 'notify') {
     ticket.keep()
     ticket.leave()
+    await identified
     throw new BrokerError('consent_required', 'The person has been asked; ask again when they have answered.', {
       request_id,
       resolve,

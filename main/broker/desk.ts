@@ -6,6 +6,7 @@ import type { Account, AccessRequest, AccountChoice, ActivityEntry, Grant, Vault
 import { BrokerError } from '../contract/errors.ts'
 import { AccountIndex, distinctLabel, viewAccount } from './accounts.ts'
 import { Approvals } from './approvals.ts'
+import { Budget } from './budget.ts'
 import { withoutChoices } from './choices.ts'
 import { canRenew } from './freshness.ts'
 import { GrantIndex, isLive } from './grants.ts'
@@ -37,6 +38,7 @@ export class Desk {
   readonly changed: () => void
   readonly #tokenIds = new WeakMap<AccessToken, string>()
   readonly #usageWritten = new Map<string, number>()
+  readonly #guesses: Budget
   #loaded: Promise<void> | undefined
   #isLoaded = false
   #locking: Promise<void> | undefined
@@ -44,6 +46,11 @@ export class Desk {
   constructor(ports: Ports, changed: () => void) {
     this.ports = ports
     this.changed = changed
+    this.#guesses = new Budget(ports.clock, {
+      burst: 5,
+      every: 10,
+      refusal: 'Several passphrases were wrong; the next one has to wait.',
+    })
     this.approvals = new Approvals(ports.clock, ports.randomness, (asked?: AccessRequest) => {
       if (asked) ports.person.questionWaiting(asked)
       changed()
@@ -160,9 +167,12 @@ export class Desk {
     return this.#locking
   }
 
+  /** Throws what the vault throws, and `slow_down` after a few wrong passphrases. */
   async unlock(passphrase: Secret | undefined): Promise<void> {
+    if (passphrase) this.#guesses.spend('')
     await this.#locking
     await this.ports.vault.unlock(passphrase)
+    this.#guesses.forgive('')
     this.tokens.wake()
   }
 

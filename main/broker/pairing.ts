@@ -26,7 +26,7 @@ export async function pair(desk: Desk, request: PairRequest, line: Line): Promis
     right: 'use',
     ...(before && { namesake: before.namesake }),
   })
-  identify(desk, ticket, line)
+  void identify(desk, ticket, line)
   line.pending({ request_id: ticket.request_id, code: ticket.code })
   const decision = await patience(desk.ports.clock, ticket.decision, line, Number.MAX_SAFE_INTEGER)
   ticket.leave()

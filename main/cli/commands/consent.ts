@@ -240,8 +240,8 @@ function wantOf({ kind, right }: AccessRequest): string {
 
 function approved(session: Session, request: AccessRequest): void {
   show(session, request, () => {
-    const what = request.kind === 'access' ? `, to ${wantOf(request)}` : ''
-    say(`approved for ${neutralise(request.client.name)}${what}`)
+    const less = request.kind === 'access' && request.right === 'use' ? ', to use the account and not to read its tokens' : ''
+    say(`approved for ${neutralise(request.client.name)}${less}`)
     return undefined
   })
 }

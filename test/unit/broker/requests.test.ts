@@ -113,7 +113,7 @@ describe('waiting for the answer', () => {
   })
 })
 
-it('who asks is looked up once per question, shown when it is known, and not waited for', async () => {
+it('who asks is looked up once per question, and held until it is known, with the question on the screen', async () => {
   let lookups = 0
   const { promise, resolve } = Promise.withResolvers<{ verified: boolean; pid: number; executable: string; uid: number }>()
   const on = {
@@ -123,11 +123,14 @@ it('who asks is looked up once per question, shown when it is known, and not wai
       return promise
     },
   }
+  let answered = false
+  const first = desk.broker.asking.requestAccess(agent, { account: 'a' }, on).then(() => (answered = true))
+  await settled()
   await desk.broker.asking.requestAccess(agent, { account: 'a' }, on)
-  await desk.broker.asking.requestAccess(agent, { account: 'a' }, on)
+  expect(answered).toBe(false)
   expect((await desk.person.snapshot()).requests[0]?.peer).toBeUndefined()
   resolve({ verified: true, pid: 7, executable: '/usr/bin/node', uid: 1000 })
-  await settled()
+  await first
   expect((await desk.terminal.snapshot()).requests[0]?.peer).toEqual({
     verified: true,
     pid: 7,

@@ -1,0 +1,367 @@
+/**
+ * Programs that want more than they were given, in the real daemon: other users, squatters, stolen tokens, spoofed names,
+ * floods of questions, guessed codes. Rows of the threat model by number, S8 with them.
+ */
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { AccessRequest, ActivityEntry, Client } from '../../main/contract/model.ts'
+import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
+import { collect, startCli, startDaemon, until, type RunningDaemon } from '../setup/daemon.ts'
+import { approve, linkAccount, pairProgram } from '../setup/link.ts'
+import { addressOf, SigningClient, type Parts, type Where } from '../setup/signing-client.ts'
+
+let provider: IdentityProvider
+let daemon: RunningDaemon
+let socket: string
+let port: number
+
+beforeAll(async () => {
+  provider = await startIdentityProvider({ access_ttl: 3600 })
+  daemon = await startDaemon({ args: ['--insecure-key-file', '--http'] })
+  socket = daemon.paths.socket
+  port = Number(new URL(daemon.endpoint.url ?? '').port)
+  await linkAccount(daemon, provider, { login: 'ada' })
+})
+
+afterAll(async () => {
+  await daemon.stop()
+  await provider.stop()
+})
+
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await daemon.cli([...args, '--json'])
+  if (code !== 0) throw new Error(stderr)
+  return JSON.parse(stdout) as T
+}
+
+const requests = async (): Promise<readonly AccessRequest[]> =>
+  (await json<{ requests: AccessRequest[] }>('requests')).requests
+const clients = async (): Promise<readonly Client[]> => (await json<{ clients: Client[] }>('clients')).clients
+
+/** A program paired with its key, by the code it shows. */
+async function pairSigning(name: string, client = new SigningClient(), where: Where = socket): Promise<SigningClient> {
+  let approved: Promise<void> | undefined
+  const body = { name, kind: 'script', public_key: client.public_key }
+  const reply = await client.call(where, '/v1/pair', body, { token: '' }, ({ id, code }) => {
+    approved = approve(daemon, id, code, [])
+  })
+  await approved
+  expect(reply.status).toBe(200)
+  client.token = String(reply.body['client_token'])
+  return client
+}
+
+describe('S8: a program that signs its requests', () => {
+  let client: SigningClient
+  beforeAll(async () => {
+    client = await pairSigning('keyed')
+  })
+
+  it('S8: is answered on the socket and over HTTP, each request anew', async () => {
+    for (const where of [socket, port, socket]) {
+      expect((await client.call(where, '/v1/status', undefined)).status).toBe(200)
+      expect((await client.call(where, '/v1/token', { account: 'ada', interaction: 'never' })).body).toMatchObject({
+        error: 'consent_required',
+      })
+    }
+  })
+
+  it.each<readonly [string, () => Partial<Parts>]>([
+    ['without a proof: the token alone is not enough', () => ({ proof: null })],
+    ['with a proof by another key', () => ({ key: new SigningClient().key })],
+    ['with a proof for another address', () => ({ signed: forThis({ address: addressOf(port) }) })],
+    ['with a proof for another method', () => ({ signed: forThis({ method: 'POST' }) })],
+    ['with a proof for another path', () => ({ signed: forThis({ target: '/v1/accounts' }) })],
+    ['with a proof from an hour ago', () => ({ issued_at: Date.now() - 3_600_000 })],
+    ['with a proof from the future', () => ({ issued_at: Date.now() + 3_600_000 })],
+    ['with a proof that is none', () => ({ proof: 'Bearer x' })],
+  ])('S8: is refused %s', async (_name, change) => {
+    const reply = await client.call(socket, '/v1/status', undefined, change())
+    expect(reply).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
+    expect(String(reply.body['error_description'])).toContain('signs its requests')
+  })
+
+  const forThis = (other: Partial<Parts['signed']>): Parts['signed'] => ({
+    method: 'GET',
+    target: '/v1/status',
+    address: socket,
+    ...other,
+  })
+
+  it('S8: is refused with a proof that was used, on this connection or another, here or there', async () => {
+    const first = await client.call(socket, '/v1/status', undefined)
+    expect(first.status).toBe(200)
+    for (const where of [socket, port]) {
+      const again = await client.call(where, '/v1/status', undefined, { proof: first.proof })
+      expect(again.status).toBe(401)
+    }
+    const race = { issued_at: Date.now(), nonce: 'raceraceraceraceracerace' }
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => client.call(socket, '/v1/status', undefined, race)),
+    )
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(1)
+  })
+
+  it('S8: is refused with a proof for another token, and another program with this one’s', async () => {
+    const plain = await pairProgram(daemon, 'plain')
+    const other = await pairSigning('another')
+    expect((await client.call(socket, '/v1/status', undefined, { token: other.token })).status).toBe(401)
+    expect((await other.call(socket, '/v1/status', undefined, { token: client.token })).status).toBe(401)
+    // Who has no key is served as ever, whatever it sends.
+    expect((await client.call(socket, '/v1/status', undefined, { token: plain, proof: null })).status).toBe(200)
+  })
+
+  it('S8: cannot be paired by somebody who only knows its public key', async () => {
+    const body = { name: 'keyed', kind: 'script', public_key: client.public_key }
+    for (const change of [{ proof: null }, { key: new SigningClient().key }])
+      expect(await client.call(socket, '/v1/pair', body, { token: '', ...change })).toMatchObject({
+        status: 401,
+        body: { error: 'invalid_client' },
+      })
+    expect(await requests()).toEqual([])
+  })
+
+  it('S8: a restart does not make an old proof new', async () => {
+    const home = daemon.paths.home
+    const used = await client.call(socket, '/v1/status', undefined)
+    expect(used.status).toBe(200)
+    await daemon.kill()
+    daemon = await startDaemon({ home, args: ['--insecure-key-file', '--http', String(port)] })
+    expect((await client.call(socket, '/v1/status', undefined, { proof: used.proof })).status).toBe(401)
+    expect((await client.call(socket, '/v1/status', undefined)).status).toBe(200)
+  })
+
+  it('S8: whose key changes is a new program: said to the person, without the old one’s consents', async () => {
+    const before = await client.call(socket, '/v1/requests', { account: 'ada', right: 'use' })
+    expect(before).toMatchObject({ status: 200, body: { state: 'pending' } })
+    await approve(daemon, String(before.body['id']), String(before.body['code']))
+    const changed = new SigningClient()
+    let asked: { readonly id: string; readonly code: string } | undefined
+    const pairing = changed.call(
+      socket,
+      '/v1/pair',
+      { name: 'keyed', kind: 'script', public_key: changed.public_key },
+      { token: '' },
+      (pending) => {
+        asked = pending
+      },
+    )
+    const { id, code } = await until(() => asked)
+    expect((await requests()).find((one) => one.id === id)?.namesake).toBe('key-changed')
+    const typed = await daemon.cli(['approve', id, '--code', code])
+    expect(typed.code).toBe(0)
+    changed.token = String((await pairing).body['client_token'])
+    expect((await changed.call(socket, '/v1/accounts', undefined)).body['accounts']).toEqual([])
+    expect((await client.call(socket, '/v1/accounts', undefined)).body['accounts']).toHaveLength(1)
+  })
+})
+
+describe('Threat 4: another user of this machine', () => {
+  const attempt = `
+const { readFileSync } = require('node:fs')
+const { request } = require('node:http')
+const [socket, file, port] = process.argv.slice(1)
+const tried = {}
+try { readFileSync(file); tried.file = 'read' } catch (error) { tried.file = error.code }
+const ask = (name, options) => new Promise((done) => {
+  const sent = request({ ...options, path: '/v1/status' }, (answer) => { tried[name] = answer.statusCode; answer.resume().on('end', done) })
+  sent.on('error', (error) => { tried[name] = error.code; done() })
+  sent.end()
+})
+ask('socket', { socketPath: socket }).then(() => ask('tcp', { host: '127.0.0.1', port })).then(() => console.log(JSON.stringify(tried)))`
+
+  const tryAs = async (identity: { readonly uid?: number; readonly gid?: number }): Promise<unknown> => {
+    const words = ['-e', attempt, socket, daemon.paths.endpointFile, String(port)]
+    const child = spawn(process.execPath, words, { ...identity, cwd: '/', env: {} })
+    return JSON.parse((await collect(child)).stdout)
+  }
+
+  it('Threat 4: reaches neither socket nor file, and over TCP nothing without a credential', async () => {
+    // Only root can become somebody else; anybody else's tests show what this user itself meets.
+    const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
+    const strangers = isRoot ? [{ uid: 65_534, gid: 65_534 }] : []
+    for (const stranger of strangers) expect(await tryAs(stranger)).toEqual({ file: 'EACCES', socket: 'EACCES', tcp: 401 })
+    expect(await tryAs({})).toEqual({ file: 'read', socket: 401, tcp: 401 })
+  })
+})
+
+describe('Threat 15: somebody else on the recorded port', () => {
+  it('Threat 15: learns nothing that opens the broker, from a program that signs to whoever listens', async () => {
+    const client = await pairSigning('trusting')
+    const squatter = createServer((request, response) => {
+      captured.push(request.headers)
+      response.writeHead(500).end('{}')
+    })
+    const captured: NodeJS.Dict<string | string[]>[] = []
+    await new Promise<void>((listening) => squatter.listen(0, '127.0.0.1', listening))
+    onTestFinished(() => void squatter.close())
+    const trap = (squatter.address() as AddressInfo).port
+    await client.call(trap, '/v1/status', undefined)
+    const [stolen] = captured
+    const proof = String(stolen?.['valetkey-proof'])
+    const token = String(stolen?.authorization).replace('Bearer ', '')
+    expect(token).toBe(client.token)
+    for (const where of [socket, port])
+      for (const change of [{ proof }, { proof: null }])
+        expect((await client.call(where, '/v1/status', undefined, { token, ...change })).status).toBe(401)
+  })
+})
+
+describe('Threat 16: what is planted where a key is to be written', () => {
+  it('Threat 16: a link, dangling or not, a folder, a key that others can read are refused and left as they are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vk-'))
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true, force: true })
+    })
+    const target = join(folder, 'target')
+    const planted: readonly (readonly [string, (path: string) => void])[] = [
+      ['dangling', (path) => symlinkSync(target, path)],
+      ['link', (path) => (writeFileSync(join(folder, 'theirs'), 'x'), symlinkSync(join(folder, 'theirs'), path))],
+      ['open', (path) => (writeFileSync(path, 'x'), chmodSync(path, 0o644))],
+      ['not-a-key', (path) => writeFileSync(path, 'x', { mode: 0o600 })],
+    ]
+    for (const [name, plant] of planted) {
+      const path = join(folder, name)
+      plant(path)
+      const { code, stdout } = await daemon.cli(['pair', name, '--key', path])
+      expect({ name, code, stdout }).toEqual({ name, code: 2, stdout: '' })
+    }
+    expect((await daemon.cli(['pair', 'folder', '--key', folder])).code).toBe(2)
+    expect(existsSync(target)).toBe(false)
+    expect(readFileSync(join(folder, 'theirs'), 'utf8')).toBe('x')
+    expect(await requests()).toEqual([])
+  })
+})
+
+describe('Threat 18: a confused deputy', () => {
+  it('Threat 18: one program’s consent is no other’s, whatever either says of itself', async () => {
+    const owner = await pairProgram(daemon, 'owner')
+    const thief = await pairProgram(daemon, 'thief')
+    const ask = async (token: string, more: Record<string, unknown> = {}): ReturnType<SigningClient['call']> =>
+      new SigningClient().call(socket, '/v1/token', { account: 'ada', interaction: 'never', ...more }, { token, proof: null })
+    const wish = await new SigningClient().call(
+      socket,
+      '/v1/requests',
+      { account: 'ada', right: 'read' },
+      { token: owner, proof: null },
+    )
+    await approve(daemon, String(wish.body['id']), String(wish.body['code']))
+    expect((await ask(owner)).status).toBe(200)
+    for (const more of [{}, { reason: 'I am owner' }, { scope: 'openid' }, { force_refresh: true }])
+      expect(await ask(thief, more)).toMatchObject({ status: 403, body: { error: 'consent_required' } })
+    const watched = await new SigningClient().call(socket, `/v1/requests/${String(wish.body['id'])}`, undefined, {
+      token: thief,
+      proof: null,
+    })
+    expect(watched.status).toBe(404)
+    const { entries } = await json<{ entries: ActivityEntry[] }>('activity')
+    const ids = Object.fromEntries((await clients()).map(({ name, id }) => [name, id]))
+    const refused = entries.filter(({ action, outcome }) => action === 'token' && outcome === 'consent_required')
+    expect(refused.filter(({ client_id }) => client_id === ids['thief'])).toHaveLength(4)
+    expect(refused.filter(({ client_id }) => client_id === ids['owner'])).toHaveLength(0)
+  })
+
+  it('Threat 18: an agent that was told yes may use, and cannot read', async () => {
+    const agent = await pairProgram(daemon, 'agent', 'agent')
+    const call = (path: string, body: unknown): ReturnType<SigningClient['call']> =>
+      new SigningClient().call(socket, path, body, { token: agent, proof: null })
+    const wish = await call('/v1/requests', { account: 'ada', right: 'read' })
+    await approve(daemon, String(wish.body['id']), String(wish.body['code']))
+    expect((await call('/v1/accounts', undefined)).body['accounts']).toMatchObject([{ rights: ['use'] }])
+    expect(await call('/v1/token', { account: 'ada', interaction: 'never' })).toMatchObject({ status: 403 })
+    const session = await call('/v1/sessions', { name: 'child', right: 'read' })
+    expect(session).toMatchObject({ status: 403, body: { error: 'consent_required' } })
+  })
+})
+
+describe('Threat 19: a flood of questions', () => {
+  it('Threat 19: a hundred pairings at once are one question, and a no keeps all of them quiet', async () => {
+    const flood = Array.from({ length: 100 }, async () => {
+      const reply = await new SigningClient().call(
+        socket,
+        '/v1/pair',
+        { name: 'flood', kind: 'agent' },
+        { token: '', proof: null },
+      )
+      return reply.body['error']
+    })
+    const [question] = await until(async () => {
+      const open = await requests()
+      return open.length > 0 ? open : undefined
+    })
+    expect(await requests()).toHaveLength(1)
+    expect((await daemon.cli(['deny', question?.id ?? ''])).code).toBe(0)
+    const errors = await Promise.all(flood)
+    expect(errors.filter((error) => error === 'slow_down').length).toBeGreaterThanOrEqual(99 - 1)
+    expect(new Set(errors)).toEqual(new Set(['slow_down', 'access_denied']))
+    const again = await new SigningClient().call(
+      socket,
+      '/v1/pair',
+      { name: 'flood again', kind: 'agent' },
+      { token: '', proof: null },
+    )
+    expect(again).toMatchObject({ status: 403, body: { error: 'access_denied' } })
+    expect(again.body['retry_after']).toBeGreaterThan(0)
+    expect(await requests()).toEqual([])
+  })
+
+  it('Threat 19: one program’s wishes are few at a time, however many it has', async () => {
+    await linkAccount(daemon, provider, { login: 'eve' })
+    const token = await untilPaired('wishful')
+    const wishes = await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        new SigningClient().call(
+          socket,
+          '/v1/requests',
+          { account: index % 2 === 0 ? 'ada' : 'eve', scope: ['openid', 'profile', 'email'].slice(0, 1 + (index % 3)).join(' ') },
+          { token, proof: null },
+        ),
+      ),
+    )
+    expect(new Set(wishes.flatMap(({ body }) => body['id'] ?? [])).size).toBeLessThanOrEqual(3)
+    expect((await requests()).length).toBeLessThanOrEqual(3)
+    expect(wishes.some(({ body }) => body['error'] === 'slow_down')).toBe(true)
+    for (const { id } of await requests()) await daemon.cli(['deny', id])
+  })
+
+  /** After a no to a pairing nobody may ask for one for a while. */
+  async function untilPaired(name: string): Promise<string> {
+    return until(() => pairProgram(daemon, name).catch(() => undefined), 60_000)
+  }
+})
+
+describe('Threat 20: guessing', () => {
+  it('Threat 20: three wrong codes end the question, and the next has to wait', async () => {
+    const pairing = startCli(daemon.paths.home, ['pair', 'guessed', '--json'])
+    const result = collect(pairing)
+    const [question] = await until(async () => {
+      const open = await requests()
+      return open.length > 0 ? open : undefined
+    })
+    const id = question?.id ?? ''
+    for (const code of ['000-001', '000-002']) expect((await daemon.cli(['approve', id, '--code', code])).code).toBe(6)
+    const third = await daemon.cli(['approve', id, '--code', '000-003'])
+    expect(third.stderr).toContain('Three wrong codes')
+    expect(await result).toMatchObject({ code: 6, stdout: '' })
+    // A question a time, three guesses each, and longer pauses between: minutes for what a loop would try at once.
+    const before = performance.now()
+    let asked = 0
+    while (performance.now() - before < 1000) {
+      const { status } = await new SigningClient().call(
+        socket,
+        '/v1/pair',
+        { name: 'guessed again', kind: 'script' },
+        { token: '', proof: null },
+      )
+      expect(status).toBe(403)
+      asked++
+    }
+    expect(asked).toBeGreaterThan(5)
+    expect(await requests()).toEqual([])
+  })
+})
