@@ -157,6 +157,13 @@ async function consent(desk: Desk, question: Question, approval: Approval, recor
   const scope = approval.scope ?? question.scope
   const beyond = record.scope === '' ? '' : scopeBeyond(scope, scopeSet(record.scope))
   if (beyond !== '') throw new BrokerError('invalid_scope', `${record.label} was not granted: ${beyond}`)
+  // Before the consent: alone it permits nothing, so if that cannot be written there is nothing to take back.
+  if (question.words) {
+    const id = randomId(desk.ports.randomness)
+    const chosen = withChoice(client, { id, ...question.words, account_id: record.id, chosen_at: desk.seconds() })
+    await desk.ports.vault.saveClient(chosen)
+    desk.keepClient(chosen)
+  }
   await desk.giveGrant({
     client_id: client.id,
     account_id: record.id,
@@ -164,11 +171,6 @@ async function consent(desk: Desk, question: Question, approval: Approval, recor
     right: approval.right ?? offeredRight(question),
     ...untilOf(approval.for, desk.seconds()),
   })
-  if (!question.words) return
-  const id = randomId(desk.ports.randomness)
-  const chosen = withChoice(client, { id, ...question.words, account_id: record.id, chosen_at: desk.seconds() })
-  await desk.ports.vault.saveClient(chosen)
-  desk.keepClient(chosen)
 }
 
 const clientOf = (question: Question | undefined): { client_id?: string } => defined('client_id', question?.client.id)

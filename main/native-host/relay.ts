@@ -44,7 +44,9 @@ const checked = (call: unknown, argument: unknown): unknown => clientCalls[nameO
 /** The environment with the extension's token in the place of any other. Throws `invalid_client` where one is needed. */
 function tokenOnly(env: Environment, call: unknown, token: unknown): Environment {
   if (clientRoutes[nameOf(call)].open) return env
-  if (typeof token === 'string' && token !== '') return { ...env, VALETKEY_CLIENT_TOKEN: token }
+  // A key in the browser's environment is some other program's.
+  if (typeof token === 'string' && token !== '')
+    return { ...env, VALETKEY_CLIENT_TOKEN: token, VALETKEY_CLIENT_KEY: undefined }
   throw new BrokerError('invalid_client', 'A message needs the client token that pairing gave this extension.', {
     resolve: { command: 'pair' },
   })

@@ -296,9 +296,9 @@ describe('Threat 19: a flood of questions', () => {
     })
     expect(await requests()).toHaveLength(1)
     expect((await daemon.cli(['deny', question?.id ?? ''])).code).toBe(0)
-    const errors = await Promise.all(flood)
-    expect(errors.filter((error) => error === 'slow_down').length).toBeGreaterThanOrEqual(99 - 1)
-    expect(new Set(errors)).toEqual(new Set(['slow_down', 'access_denied']))
+    expect(new Set(await Promise.all(flood))).toEqual(new Set(['slow_down', 'access_denied']))
+    const { entries } = await json<{ entries: ActivityEntry[] }>('activity')
+    expect(entries.filter(({ action, detail }) => action === 'pair' && detail === 'flood')).toHaveLength(1)
     const again = await new SigningClient().call(
       socket,
       '/v1/pair',
@@ -336,6 +336,24 @@ describe('Threat 19: a flood of questions', () => {
 })
 
 describe('Threat 20: guessing', () => {
+  it('Threat 20: wrong passphrases are few before each has to wait, and none harms the vault', async () => {
+    const passphrase = 'correct horse battery staple'
+    const locked = await startDaemon({ args: ['--passphrase'], input: `${passphrase}\n` })
+    onTestFinished(() => locked.stop().then(() => undefined))
+    await locked.cli(['lock'])
+    const tries: (number | null)[] = []
+    for (let attempt = 0; attempt < 7; attempt++)
+      tries.push((await locked.cli(['unlock'], { input: `wrong ${String(attempt)}\n` })).code)
+    expect(tries.slice(0, 5)).toEqual([6, 6, 6, 6, 6])
+    const refused = await locked.cli(['unlock', '--json'], { input: 'wrong\n' })
+    expect(JSON.parse(refused.stderr)).toMatchObject({ error: 'slow_down' })
+    const opened = await until(async () => {
+      const { code } = await locked.cli(['unlock'], { input: `${passphrase}\n` })
+      return code === 0 ? true : undefined
+    }, 30_000)
+    expect(opened).toBe(true)
+  }, 60_000)
+
   it('Threat 20: three wrong codes end the question, and the next has to wait', async () => {
     const pairing = startCli(daemon.paths.home, ['pair', 'guessed', '--json'])
     const result = collect(pairing)
@@ -349,9 +367,7 @@ describe('Threat 20: guessing', () => {
     expect(third.stderr).toContain('Three wrong codes')
     expect(await result).toMatchObject({ code: 6, stdout: '' })
     // A question a time, three guesses each, and longer pauses between: minutes for what a loop would try at once.
-    const before = performance.now()
-    let asked = 0
-    while (performance.now() - before < 1000) {
+    for (let attempt = 0; attempt < 20; attempt++) {
       const { status } = await new SigningClient().call(
         socket,
         '/v1/pair',
@@ -359,9 +375,7 @@ describe('Threat 20: guessing', () => {
         { token: '', proof: null },
       )
       expect(status).toBe(403)
-      asked++
     }
-    expect(asked).toBeGreaterThan(5)
     expect(await requests()).toEqual([])
   })
 })
