@@ -158,8 +158,10 @@ export const text = {
     scopeNeeded: 'Leave at least one scope ticked, or deny.',
     peer: 'The system says: asked by {program}, process {pid}, user {uid}.',
     peerUnknown: 'Not verified: the system did not say which program asked.',
+    peerSays: 'It says that it asks for:',
     alsoRead: 'Let it read tokens as well',
-    alsoReadSays: 'Then a working access token leaves Valetkey, and what the agent reads it can pass on. Using is enough for most.',
+    alsoReadSays:
+      'Then a working access token leaves Valetkey, and what the agent reads it can pass on. Using is enough for most.',
     namesakes: {
       'key-changed':
         'The key of {client} has changed. Take this for a new program: nothing you allowed to {client} goes over to it.',

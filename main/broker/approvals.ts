@@ -46,9 +46,7 @@ export interface Question {
 }
 
 export type Decision =
-  | ({ readonly kind: 'approved' } & Approved)
-  | { readonly kind: 'denied' }
-  | { readonly kind: 'expired' }
+  ({ readonly kind: 'approved' } & Approved) | { readonly kind: 'denied' } | { readonly kind: 'expired' }
 
 /** What the person said yes to. */
 export interface Approved {

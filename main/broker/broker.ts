@@ -80,7 +80,7 @@ export class Broker {
       authenticate: (token) => this.#clientOf(hashToken(token)),
       still: (client) => this.#clientOf(client.token_hash),
       requirePossession: (key, request, proof) => {
-        this.#possession.require(key, request, proof)
+        this.#possession.demand(key, request, proof)
       },
       pair: (request, line) => pair(this.#desk, request, line),
       ready: (client, request) => this.#ready(client, request),

@@ -61,7 +61,11 @@ function findNamesake(
 }
 
 /** Names that a person would take for the same. */
-const looksLike = (name: string): string => name.normalize('NFKC').replaceAll(/[\s_.-]/gu, '').toLowerCase()
+const looksLike = (name: string): string =>
+  name
+    .normalize('NFKC')
+    .replaceAll(/[\s_.-]/gu, '')
+    .toLowerCase()
 
 /**
  * The command line's own pairing, with the person who starts the host as witness. `known` is the token it already holds;

@@ -13,10 +13,7 @@ import { scopeBeyond, scopeSet, untilOf } from './grants.ts'
 import { randomId } from './ids.ts'
 import type { AccountRecord, ClientRecord } from './ports.ts'
 
-type ConsentCalls = Pick<
-  WindowApi,
-  'approve' | 'deny' | 'revokeClient' | 'revokeGrant' | 'forgetChoice' | 'endSession'
->
+type ConsentCalls = Pick<WindowApi, 'approve' | 'deny' | 'revokeClient' | 'revokeGrant' | 'forgetChoice' | 'stopSession'>
 
 /** A client as surfaces show it: without what authenticates it, with what runs under it. */
 export function viewClient(desk: Desk, client: ClientRecord): Client {
@@ -104,7 +101,7 @@ export function consentCalls(desk: Desk, surface: Surface): ConsentCalls {
       return viewClient(desk, client)
     },
 
-    endSession({ id }) {
+    stopSession({ id }) {
       const client = desk.clients.get(desk.sessions.end(id) ?? '')
       if (!client)
         return Promise.reject(

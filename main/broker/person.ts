@@ -69,7 +69,7 @@ const onlyInTheWindow = {
   revokeClient: refused,
   revokeGrant: refused,
   forgetChoice: refused,
-  endSession: refused,
+  stopSession: refused,
   configure: refused,
   setPaused: refused,
   unlock: refused,

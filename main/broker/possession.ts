@@ -40,7 +40,7 @@ export class Possession {
    * Takes the proof in `header` (`issued_at.nonce.signature`) for `request`, made with `publicKey` (Ed25519, raw,
    * base64url). Throws `invalid_client` that says what is wrong with it, `slow_down` for more than can be remembered.
    */
-  require(publicKey: string, request: ProvenRequest, header: string | undefined): void {
+  demand(publicKey: string, request: ProvenRequest, header: string | undefined): void {
     if (header === undefined) throw refused('this one is not signed')
     const parts = /^(\d{13})\.([\w-]{22,43})\.([\w-]{86})$/u.exec(header)
     if (!parts) throw refused('this is not a signature, or more than one')

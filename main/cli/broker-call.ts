@@ -19,6 +19,8 @@ export interface Pending {
 export interface CallOptions {
   /** Seconds to wait for the answer. */
   readonly wait?: number
+  /** For whom we ask, where we only carry: visible ASCII on one line. */
+  readonly caller?: string
   /** Told which question waits for the person, when one does. */
   readonly onPending?: (pending: Pending) => void
 }
@@ -47,6 +49,7 @@ export async function callBroker<Name extends Exclude<keyof ClientApi, 'hello'>>
       method,
       target,
       ...(bearer !== undefined && { bearer }),
+      ...(options.caller !== undefined && { caller: options.caller }),
       ...(signs && {
         proof: (await import('./client-key.ts')).sign(keyFile, { method, target, address: nameOf(address) }, bearer),
       }),

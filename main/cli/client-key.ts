@@ -2,7 +2,15 @@
  * The key a program pairs with: kept in a file of its own, and shown to nobody. The rule: it is made and used here, what
  * travels is its public half and signatures, and each signature is for one request. Loaded only where there is a key.
  */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject, sign as signBytes } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  type KeyObject,
+  sign as signBytes,
+} from 'node:crypto'
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { type ProofClaims, proofMessage } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
@@ -46,7 +54,7 @@ function makeKey(file: string): KeyObject {
     throw new BrokerError('invalid_request', `Cannot make the key file ${file}.`, { cause })
   }
   try {
-    writeSync(descriptor, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    writeSync(descriptor, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
   } finally {
     closeSync(descriptor)
   }

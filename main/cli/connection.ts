@@ -13,6 +13,8 @@ export interface Question {
   readonly bearer?: string
   /** That the caller holds its client's key; see `proofHeader`. */
   readonly proof?: string
+  /** For whom we ask, where we only carry; see `callerHeader`. */
+  readonly caller?: string
   /** Sent as JSON. */
   readonly body?: unknown
   /** Milliseconds until we stop waiting for the end of the answer. */
@@ -110,11 +112,12 @@ export function notRunning(where: string, cause?: unknown): BrokerError {
   })
 }
 
-function requestText(address: Address, { method, target, bearer, proof, body }: Question): string {
+function requestText(address: Address, { method, target, bearer, proof, caller, body }: Question): string {
   const json = body === undefined ? '' : JSON.stringify(body)
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${address.kind === 'tcp' ? address.name : 'localhost'}`]
   if (bearer !== undefined) lines.push(`Authorization: Bearer ${bearer}`)
   if (proof !== undefined) lines.push(`Valetkey-Proof: ${proof}`)
+  if (caller !== undefined) lines.push(`Valetkey-Caller: ${caller}`)
   if (body !== undefined)
     lines.push('Content-Type: application/json', `Content-Length: ${String(Buffer.byteLength(json))}`)
   return `${lines.join('\r\n')}\r\n\r\n${json}`

@@ -218,7 +218,9 @@ function addConsent(command: Add, session: Session, exit: (code: number) => void
       pairClient(session, name, options),
     )
   command('session <NAME> <COMMAND...>', 'run a command whose processes ask as one, with a client token of its own')
-    .addOption(new Option('--right <RIGHT>', 'what its processes may do at most').choices(['use', 'read']).default('use'))
+    .addOption(
+      new Option('--right <RIGHT>', 'what its processes may do at most').choices(['use', 'read']).default('use'),
+    )
     .addOption(new Option('--lifetime <SECONDS>', 'at most eight hours').argParser(seconds))
     .option('--as <CLIENT>', 'as this program, whose token is in VALETKEY_CLIENT_TOKEN')
     .action(async (name: string, words: readonly string[], options: ClientSessionOptions) => {
@@ -226,12 +228,14 @@ function addConsent(command: Add, session: Session, exit: (code: number) => void
     })
   command('clients', 'the programs that are paired').action(() => listClients(session))
   command('consents', 'which program may do what with which account').action(() => listConsents(session))
-  command('revoke <CLIENT_OR_ID>', 'take a pairing, a consent, a remembered account or a session back').action((words: string) =>
-    revoke(session, words),
+  command('revoke <CLIENT_OR_ID>', 'take a pairing, a consent, a remembered account or a session back').action(
+    (words: string) => revoke(session, words),
   )
   command('requests', 'what is waiting for your answer').action(() => listRequests(session))
   command('approve <ID>', 'say yes, with the code the asking program shows')
-    .addOption(new Option('--for <HOW_LONG>', 'once unless told').choices(['once', '1h', '8h', 'until-locked', 'always']))
+    .addOption(
+      new Option('--for <HOW_LONG>', 'once unless told').choices(['once', '1h', '8h', 'until-locked', 'always']),
+    )
     .addOption(new Option('--right <RIGHT>', 'have the token injected, or be given it').choices(['use', 'read']))
     .option('--account <ACCOUNT>', 'which account, where several fit; remembered for this program')
     .option('--scope <SCOPE>', 'only this much of what it asks for')

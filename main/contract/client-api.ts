@@ -252,6 +252,9 @@ export function helloMessage(nonce: string, address: string): string {
  */
 export const pendingHeaders = { request: 'valetkey-request', code: 'valetkey-code' } as const
 
+/** The header in which a relay says for whom it asks (see `Peer.says`): visible ASCII and spaces, at most 200 characters. */
+export const callerHeader = 'valetkey-caller'
+
 /** The header in which a client that paired with a key proves, for each request anew, that it holds it. */
 export const proofHeader = 'valetkey-proof'
 

@@ -107,7 +107,9 @@ export interface Peer {
   /** The file it runs; of a script that is its interpreter. */
   readonly executable?: string
   readonly uid?: number
-  /** By whose word: the operating system's (`true`), or nobody's we could check. */
+  /** For whom a relay says that it asks: which extension of which browser. Its word alone, also where the rest is verified. */
+  readonly says?: string
+  /** By whose word the process is this one: the operating system's (`true`), or nobody's we could check. */
   readonly verified: boolean
 }
 
@@ -258,7 +260,13 @@ export type Duration = 'once' | '1h' | '8h' | 'until-locked' | 'always'
  * The right a plain yes gives, on every surface: what was asked for, but to an agent never more than `use`, so that letting
  * it read tokens is always a choice of its own.
  */
-export function offeredRight({ client, right }: { readonly client: { readonly kind: ClientKind }; readonly right: Right }): Right {
+export function offeredRight({
+  client,
+  right,
+}: {
+  readonly client: { readonly kind: ClientKind }
+  readonly right: Right
+}): Right {
   return client.kind === 'agent' ? 'use' : right
 }
 

@@ -125,7 +125,7 @@ export interface WindowApi {
   /** Next time the client's words fit several accounts, the person is asked which again. */
   forgetChoice(request: { readonly id: string }): Promise<Client>
   /** Ends a client's session; the client stays as it is. */
-  endSession(request: { readonly id: string }): Promise<Client>
+  stopSession(request: { readonly id: string }): Promise<Client>
   /** Newest first; `before` is the id of the oldest row already shown, `after` of the newest. */
   activity(request: {
     readonly before?: number
@@ -198,7 +198,7 @@ export const windowCalls: Calls<WindowApi> = {
   revokeClient: object({ client: text(64) }),
   revokeGrant: object({ id }),
   forgetChoice: object({ id }),
-  endSession: object({ id }),
+  stopSession: object({ id }),
   activity: object({
     before: optional(integer(0, Number.MAX_SAFE_INTEGER)),
     after: optional(integer(0, Number.MAX_SAFE_INTEGER)),

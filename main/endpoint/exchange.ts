@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AskingDoor, Line } from '../broker/doors.ts'
 import type { ClientRecord, Log } from '../broker/ports.ts'
-import { pendingHeaders } from '../contract/client-api.ts'
+import { callerHeader, pendingHeaders } from '../contract/client-api.ts'
 import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import type { Peer } from '../contract/model.ts'
 import { callLimit, tooManyCalls, type Calls } from './calls-under-way.ts'
@@ -120,8 +120,10 @@ export class Exchange implements Line {
   }
 
   /** Who is at the other end of the connection, by the system's word. Never rejects. */
-  peer(): Promise<Peer> {
-    return lookUpPeer(this.#request.socket)
+  async peer(): Promise<Peer> {
+    const says = this.header(callerHeader)
+    const peer = await lookUpPeer(this.#request.socket)
+    return says !== undefined && /^[\x20-\x7e]{1,200}$/u.test(says) ? { ...peer, says } : peer
   }
 
   /**

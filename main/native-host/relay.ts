@@ -16,13 +16,14 @@ export type Send = (answer: Readonly<Record<string, unknown>>) => void
 /** Seconds a call may wait for the person, beyond what it asks for itself. */
 const PATIENCE = 660
 
-/** Never rejects. */
-export async function relay(message: unknown, env: Environment, send: Send): Promise<void> {
+/** `caller`: for whom, as the person is told. Never rejects. */
+export async function relay(message: unknown, env: Environment, send: Send, caller?: string): Promise<void> {
   const { id, call, argument, client_token } = (message ?? {}) as Readonly<Record<string, unknown>>
   const known = typeof id === 'string' || typeof id === 'number' ? { id } : {}
   try {
     const value = await callBroker(tokenOnly(env, call, client_token), nameOf(call), checked(call, argument) as never, {
       wait: PATIENCE,
+      ...(caller !== undefined && { caller }),
       onPending: (pending) => {
         send({ ...known, pending })
       },

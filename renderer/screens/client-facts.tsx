@@ -24,12 +24,7 @@ export function ClientFacts({ client: { sessions = [], choices = [] }, snapshot,
       {sessions.length > 0 && <h3>{text.apps.sessions}</h3>}
       <List>
         {sessions.map(({ id, name, right, expires_at }) => (
-          <Row
-            key={id}
-            undo={text.apps.end}
-            done={text.apps.ended}
-            run={() => store.call('endSession', { id })}
-          >
+          <Row key={id} undo={text.apps.end} done={text.apps.ended} run={() => store.call('stopSession', { id })}>
             <Sentence
               of={text.apps.session}
               values={{

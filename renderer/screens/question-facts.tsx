@@ -39,6 +39,11 @@ export function Who({
           <div className="row-more">
             <WhoHolds peer={request.peer} />
           </div>
+          {request.peer?.says !== undefined && (
+            <div className="row-more">
+              {text.approvals.peerSays} <LongText of={request.peer.says} />
+            </div>
+          )}
           {request.reason !== undefined && (
             <div className="reason">
               {text.approvals.reason} <LongText of={request.reason} />

@@ -46,7 +46,10 @@ export function Question({
     : choices.length === 1
       ? choices[0]?.id
       : choices.find((choice) => choice.id === chosen)?.id
-  const scopes = scopesOf(request, snapshot.accounts.find(({ id: known }) => known === (request.account?.id ?? account)))
+  const scopes = scopesOf(
+    request,
+    snapshot.accounts.find(({ id: known }) => known === (request.account?.id ?? account)),
+  )
   const allowed = scopes.filter((scope) => !left.has(scope))
   const missing =
     request.kind === 'access' && !request.account && account === undefined
@@ -77,7 +80,10 @@ export function Question({
       )}
       {request.namesake !== undefined && (
         <Note tone={request.namesake === 'key-changed' ? 'bad' : 'warning'}>
-          <Sentence of={text.approvals.namesakes[request.namesake]} values={{ client: <Name of={request.client.name} /> }} />
+          <Sentence
+            of={text.approvals.namesakes[request.namesake]}
+            values={{ client: <Name of={request.client.name} /> }}
+          />
         </Note>
       )}
       <dl className="facts">

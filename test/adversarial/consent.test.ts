@@ -185,7 +185,8 @@ ask('socket', { socketPath: socket }).then(() => ask('tcp', { host: '127.0.0.1',
     // Only root can become somebody else; anybody else's tests show what this user itself meets.
     const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
     const strangers = isRoot ? [{ uid: 65_534, gid: 65_534 }] : []
-    for (const stranger of strangers) expect(await tryAs(stranger)).toEqual({ file: 'EACCES', socket: 'EACCES', tcp: 401 })
+    for (const stranger of strangers)
+      expect(await tryAs(stranger)).toEqual({ file: 'EACCES', socket: 'EACCES', tcp: 401 })
     expect(await tryAs({})).toEqual({ file: 'read', socket: 401, tcp: 401 })
   })
 })
@@ -204,7 +205,7 @@ describe('Threat 15: somebody else on the recorded port', () => {
     await client.call(trap, '/v1/status', undefined)
     const [stolen] = captured
     const proof = String(stolen?.['valetkey-proof'])
-    const token = String(stolen?.authorization).replace('Bearer ', '')
+    const token = String(stolen?.['authorization']).replace('Bearer ', '')
     expect(token).toBe(client.token)
     for (const where of [socket, port])
       for (const change of [{ proof }, { proof: null }])
@@ -243,7 +244,12 @@ describe('Threat 18: a confused deputy', () => {
     const owner = await pairProgram(daemon, 'owner')
     const thief = await pairProgram(daemon, 'thief')
     const ask = async (token: string, more: Record<string, unknown> = {}): ReturnType<SigningClient['call']> =>
-      new SigningClient().call(socket, '/v1/token', { account: 'ada', interaction: 'never', ...more }, { token, proof: null })
+      new SigningClient().call(
+        socket,
+        '/v1/token',
+        { account: 'ada', interaction: 'never', ...more },
+        { token, proof: null },
+      )
     const wish = await new SigningClient().call(
       socket,
       '/v1/requests',
@@ -318,7 +324,10 @@ describe('Threat 19: a flood of questions', () => {
         new SigningClient().call(
           socket,
           '/v1/requests',
-          { account: index % 2 === 0 ? 'ada' : 'eve', scope: ['openid', 'profile', 'email'].slice(0, 1 + (index % 3)).join(' ') },
+          {
+            account: index % 2 === 0 ? 'ada' : 'eve',
+            scope: ['openid', 'profile', 'email'].slice(0, 1 + (index % 3)).join(' '),
+          },
           { token, proof: null },
         ),
       ),

@@ -62,7 +62,11 @@ describe('an agent’s question', () => {
     void program.token({ account })
     await rig.go('approvals')
     await expectShown(question(/deploy-cli/u).getByText('Read its tokens.'))
-    expect(await question(/deploy-cli/u).getByRole('switch').count()).toBe(0)
+    expect(
+      await question(/deploy-cli/u)
+        .getByRole('switch')
+        .count(),
+    ).toBe(0)
   })
 })
 
@@ -97,8 +101,16 @@ describe('how much', () => {
   it('is no choice where there is one scope', async () => {
     void outcome(program.token({ account, scope: 'mail' }))
     await rig.go('approvals')
-    await expectShown(question(/deploy-cli/u).locator('.scopes').getByText('mail'))
-    expect(await question(/deploy-cli/u).getByRole('checkbox').count()).toBe(0)
+    await expectShown(
+      question(/deploy-cli/u)
+        .locator('.scopes')
+        .getByText('mail'),
+    )
+    expect(
+      await question(/deploy-cli/u)
+        .getByRole('checkbox')
+        .count(),
+    ).toBe(0)
   })
 })
 
@@ -106,7 +118,9 @@ describe('until Valetkey locks', () => {
   it('is offered, listed with the app, and over with the lock', async () => {
     const answer = outcome(program.token({ account, scope: 'mail' }))
     await rig.go('approvals')
-    await question(/deploy-cli/u).getByLabel('Until Valetkey locks').check()
+    await question(/deploy-cli/u)
+      .getByLabel('Until Valetkey locks')
+      .check()
     await allow(question(/deploy-cli/u)).click()
     expect(await answer).toBe('given')
     expect(grants()).toEqual([])
@@ -138,7 +152,11 @@ describe('who asks', () => {
     rig.house.pair('deploy-cli')
     tell({ namesake })
     await rig.go('approvals')
-    await expectShown(question(/deploy-cli/u).locator(tone).getByText(words))
+    await expectShown(
+      question(/deploy-cli/u)
+        .locator(tone)
+        .getByText(words),
+    )
   })
 })
 

@@ -41,7 +41,10 @@ const clientNamed = async (name: string): Promise<Client | undefined> =>
 
 /** A call as the program with this token makes it. */
 async function call<T>(token: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
-  const { status, body: answer } = await new SigningClient().call(daemon.paths.socket, path, body, { token, proof: null })
+  const { status, body: answer } = await new SigningClient().call(daemon.paths.socket, path, body, {
+    token,
+    proof: null,
+  })
   return { status, body: answer as T }
 }
 
@@ -78,7 +81,9 @@ describe('terms', () => {
     const token = await pairProgram(daemon, 'narrow')
     await consent(token, { account: 'ada', scope: 'openid profile', right: 'read' }, '--for', '1h', '--scope', 'openid')
     const client = await clientNamed('narrow')
-    expect((await consents()).grants.find(({ client_id }) => client_id === client?.id)).toMatchObject({ scope: 'openid' })
+    expect((await consents()).grants.find(({ client_id }) => client_id === client?.id)).toMatchObject({
+      scope: 'openid',
+    })
   })
 
   it('the account that was chosen is remembered, listed, and forgotten', async () => {
@@ -151,7 +156,9 @@ describe('a key of its own', () => {
     pairing.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
     const result = collect(pairing)
     const { id, code } = await until(() => {
-      const { pending } = said.includes('}}') ? (JSON.parse(said) as { pending?: { request_id: string; code: string } }) : {}
+      const { pending } = said.includes('}}')
+        ? (JSON.parse(said) as { pending?: { request_id: string; code: string } })
+        : {}
       return pending && { id: pending.request_id, code: pending.code }
     })
     await approve(daemon, id, code, [])

@@ -44,7 +44,8 @@ export async function pairClient(
   if (session.json) printJson(answer)
   else {
     say(`paired as ${neutralise(answer.client_id)}; this is its token, shown only now (for VALETKEY_CLIENT_TOKEN)`)
-    if (key !== undefined) say(`it signs with ${neutralise(key)} (for VALETKEY_CLIENT_KEY); the token alone opens nothing`)
+    if (key !== undefined)
+      say(`it signs with ${neutralise(key)} (for VALETKEY_CLIENT_KEY); the token alone opens nothing`)
     print(neutralise(answer.client_token))
   }
 }
@@ -116,7 +117,7 @@ export async function revoke(session: Session, words: string): Promise<void> {
     [() => session.decide('revokeClient', { client: words }), `${words} is no longer paired and has no consents left`],
     [() => session.decide('revokeGrant', { id: words }), 'the consent is revoked'],
     [() => session.decide('forgetChoice', { id: words }), 'you will be asked again which account is meant'],
-    [() => session.decide('endSession', { id: words }), 'the session is over'],
+    [() => session.decide('stopSession', { id: words }), 'the session is over'],
   ]
   for (const [run, what] of ways)
     try {
@@ -213,9 +214,11 @@ function question(request: AccessRequest): readonly string[] {
 
 /** Who holds the connection, and by whose word. */
 function peerWords(peer: Peer | undefined): string {
-  if (peer?.verified !== true) return 'not verified'
+  const says = peer?.says === undefined ? '' : `, for ${peer.says} (says it itself)`
+  if (peer?.verified !== true) return `not verified${says}`
   const { executable = 'unknown', pid = 0, uid } = peer
-  return `${executable} (process ${String(pid)}${uid === undefined ? '' : `, user ${String(uid)}`}; says the system)`
+  const user = uid === undefined ? '' : `, user ${String(uid)}`
+  return `${executable} (process ${String(pid)}${user}; says the system)${says}`
 }
 
 function namesakeWords({ namesake, client }: AccessRequest): readonly string[] {
@@ -228,8 +231,8 @@ function namesakeWords({ namesake, client }: AccessRequest): readonly string[] {
     case 'same-name':
       return [`another program called ${name} is paired; this is a new one`]
     case undefined:
-      return []
   }
+  return []
 }
 
 function wantOf({ kind, right }: AccessRequest): string {
@@ -240,7 +243,8 @@ function wantOf({ kind, right }: AccessRequest): string {
 
 function approved(session: Session, request: AccessRequest): void {
   show(session, request, () => {
-    const less = request.kind === 'access' && request.right === 'use' ? ', to use the account and not to read its tokens' : ''
+    const less =
+      request.kind === 'access' && request.right === 'use' ? ', to use the account and not to read its tokens' : ''
     say(`approved for ${neutralise(request.client.name)}${less}`)
     return undefined
   })

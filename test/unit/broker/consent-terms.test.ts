@@ -215,21 +215,24 @@ describe('less than was asked for', () => {
 })
 
 describe('an agent', () => {
-  it.each(['window', 'console', 'terminal'] as const)('may use, not read, by a plain yes in the %s', async (surface) => {
-    await plant(desk.rig, 'a')
-    const agent = await desk.pairAs('scribe', 'agent')
-    const on = line()
-    const answer = refusal(desk.broker.asking.token(agent, { account: 'a' }, on))
-    await settled()
-    const [question] = on.asked
-    const approved = await desk.broker.deciding
-      .on(surface)
-      .approve({ id: question?.request_id ?? '', code: question?.code ?? '', for: 'always' })
-    expect(approved.right).toBe('use')
-    expect(await answer).toBe('access_denied')
-    expect((await desk.person.snapshot()).grants).toMatchObject([{ right: 'use' }])
-    expect(await never(agent, { account: 'a' })).toBe('consent_required')
-  })
+  it.each(['window', 'console', 'terminal'] as const)(
+    'may use, not read, by a plain yes in the %s',
+    async (surface) => {
+      await plant(desk.rig, 'a')
+      const agent = await desk.pairAs('scribe', 'agent')
+      const on = line()
+      const answer = refusal(desk.broker.asking.token(agent, { account: 'a' }, on))
+      await settled()
+      const [question] = on.asked
+      const approved = await desk.broker.deciding
+        .on(surface)
+        .approve({ id: question?.request_id ?? '', code: question?.code ?? '', for: 'always' })
+      expect(approved.right).toBe('use')
+      expect(await answer).toBe('access_denied')
+      expect((await desk.person.snapshot()).grants).toMatchObject([{ right: 'use' }])
+      expect(await never(agent, { account: 'a' })).toBe('consent_required')
+    },
+  )
 
   it('may read where the person chose that', async () => {
     await plant(desk.rig, 'a')

@@ -57,10 +57,13 @@ describe('a pairing under a name that is taken', () => {
     expect((await pair({ name: 'backup' })).told).toBe('key-changed')
   })
 
-  it.each(['Backup', 'back-up', 'ｂackup', ' backup '])('by a name that looks like it (%j) is said too', async (name) => {
-    await pair({ name: 'backup', public_key: first })
-    expect((await pair({ name, public_key: second })).told).toBe('key-changed')
-  })
+  it.each(['Backup', 'back-up', 'ｂackup', ' backup '])(
+    'by a name that looks like it (%j) is said too',
+    async (name) => {
+      await pair({ name: 'backup', public_key: first })
+      expect((await pair({ name, public_key: second })).told).toBe('key-changed')
+    },
+  )
 
   it('with the same key takes the place of the old one, whose token is over, and keeps what it may', async () => {
     await plant(desk.rig, 'a')

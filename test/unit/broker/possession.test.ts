@@ -44,7 +44,7 @@ function proof(change: Partial<ProofClaims> = {}, by: Key = key): string {
 
 function outcome(header: string | undefined, of: Partial<ProvenRequest> = {}): string {
   try {
-    possession.require(key.publicKey, { ...request, ...of }, header)
+    possession.demand(key.publicKey, { ...request, ...of }, header)
     return 'taken'
   } catch (thrown) {
     const { code, message } = thrown as BrokerError
@@ -119,7 +119,7 @@ describe('a proof', () => {
 
   it('with a public key that is none is refused', () => {
     expect(() => {
-      possession.require('A'.repeat(10), request, proof())
+      possession.demand('A'.repeat(10), request, proof())
     }).toThrow(/not for this request/u)
   })
 })

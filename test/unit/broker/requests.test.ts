@@ -115,7 +115,12 @@ describe('waiting for the answer', () => {
 
 it('who asks is looked up once per question, and held until it is known, with the question on the screen', async () => {
   let lookups = 0
-  const { promise, resolve } = Promise.withResolvers<{ verified: boolean; pid: number; executable: string; uid: number }>()
+  const { promise, resolve } = Promise.withResolvers<{
+    verified: boolean
+    pid: number
+    executable: string
+    uid: number
+  }>()
   const on = {
     ...line(),
     peer: () => {

@@ -67,12 +67,16 @@ describe('what a session may', () => {
     await plant(desk.rig, 'a')
     const children = [required(await start()), required(await start())]
     for (const child of [agent, ...children, ...children])
-      expect(await desk.broker.asking.requestAccess(child, { account: 'a' }, line())).toMatchObject({ state: 'pending' })
+      expect(await desk.broker.asking.requestAccess(child, { account: 'a' }, line())).toMatchObject({
+        state: 'pending',
+      })
     const { requests } = await desk.person.snapshot()
     expect(requests).toHaveLength(1)
     await desk.person.approve({ id: requests[0]?.id ?? '', for: '8h' })
     for (const child of [agent, ...children])
-      expect(await desk.broker.asking.requestAccess(child, { account: 'a' }, line())).toMatchObject({ state: 'approved' })
+      expect(await desk.broker.asking.requestAccess(child, { account: 'a' }, line())).toMatchObject({
+        state: 'approved',
+      })
   })
 
   it('is not starting another, and not ending another', async () => {
@@ -119,9 +123,9 @@ describe('what ends a session', () => {
     const answer = await start()
     const [shown] = (await desk.person.snapshot()).clients.flatMap(({ sessions = [] }) => sessions)
     expect(shown).toEqual({ id: answer.session_id, name: 'build 7', right: 'use', expires_at: answer.expires_at })
-    await desk.person.endSession({ id: answer.session_id })
+    await desk.person.stopSession({ id: answer.session_id })
     expect(clientOf(answer)).toBeNull()
-    expect(await refusal(desk.person.endSession({ id: answer.session_id }))).toBe('not_found')
+    expect(await refusal(desk.person.stopSession({ id: answer.session_id }))).toBe('not_found')
     expect(desk.broker.asking.still(agent)).not.toBeNull()
   })
 
@@ -140,7 +144,7 @@ describe('what ends a session', () => {
     await desk.rig.clock.pass(2000)
     const asking = refusal(desk.broker.asking.token(required(answer), { account: 'a' }, line()))
     await settled()
-    await desk.person.endSession({ id: answer.session_id })
+    await desk.person.stopSession({ id: answer.session_id })
     desk.rig.servers.sent.at(-1)?.answer(refreshed(desk.rig, 'at-new', 'rt-new'))
     expect(await asking).toBe('invalid_client')
   })

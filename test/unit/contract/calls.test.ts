@@ -101,12 +101,15 @@ const window: Readonly<Record<keyof typeof windowCalls, Omit<Call, 'parser'>>> =
   unlink: { full: { account: 'ac_1', keep_remote: true }, required: ['account'] },
   rename: { full: { account: 'ac_1', label: 'home' }, required: ['account', 'label'] },
   retry: { full: { account: 'ac_1' }, required: ['account'] },
-  approve: { full: { id, code: 'ABCD-EFGH', for: 'until-locked', right: 'read', account: 'ac_1', scope: 'a' }, required: ['id'] },
+  approve: {
+    full: { id, code: 'ABCD-EFGH', for: 'until-locked', right: 'read', account: 'ac_1', scope: 'a' },
+    required: ['id'],
+  },
   deny: { full: { id }, required: ['id'] },
   revokeClient: { full: { client: 'cl_1' }, required: ['client'] },
   revokeGrant: { full: { id }, required: ['id'] },
   forgetChoice: { full: { id }, required: ['id'] },
-  endSession: { full: { id }, required: ['id'] },
+  stopSession: { full: { id }, required: ['id'] },
   activity: { full: { before: 9, after: 0, limit: 1000 }, required: [] },
   lock: { full: undefined, required: [] },
   unlock: { full: { passphrase: 'correct horse' }, required: [] },
@@ -210,7 +213,7 @@ describe('limits', () => {
   })
 
   it.each<[keyof typeof windowCalls, unknown, string]>([
-    ['approve', { id, for: 'ever' }, 'for must be one of once, 1h, 8h, always.'],
+    ['approve', { id, for: 'ever' }, 'for must be one of once, 1h, 8h, until-locked, always.'],
     ['approve', { id, right: 'write' }, 'right must be one of use, read.'],
     ['activity', { limit: 0 }, 'limit must be a whole number from 1 to 1000.'],
     ['awaitSignIn', { id, timeout: 601 }, 'timeout must be a whole number from 0 to 600.'],

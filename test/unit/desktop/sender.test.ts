@@ -114,6 +114,8 @@ describe('IPC', () => {
       retry: { account: 'a' },
       revokeClient: { client: 'a' },
       revokeGrant: { id: 'a' },
+      forgetChoice: { id: 'a' },
+      stopSession: { id: 'a' },
       activity: {},
       unlock: {},
       configure: {},

@@ -45,7 +45,7 @@ describe('what ss says', () => {
 /** A listener, a connection of another process to it, and our end of that. */
 async function connection(where: string | number, program: string): Promise<{ socket: Socket; pid: number }> {
   const server = createServer()
-  server.listen(where, ...(typeof where === 'number' ? ['127.0.0.1'] : []))
+  server.listen(typeof where === 'number' ? { port: where, host: '127.0.0.1' } : { path: where })
   await once(server, 'listening')
   onTestFinished(() => void server.close())
   const address = server.address()
@@ -59,7 +59,8 @@ async function connection(where: string | number, program: string): Promise<{ so
   return { socket, pid: child.pid ?? 0 }
 }
 
-const connect = "require('node:net').connect(...(isNaN(process.argv[1]) ? [process.argv[1]] : [Number(process.argv[1]), '127.0.0.1']))"
+const connect =
+  "require('node:net').connect(...(isNaN(process.argv[1]) ? [process.argv[1]] : [Number(process.argv[1]), '127.0.0.1']))"
 
 describe('a real connection', () => {
   it.each<readonly [string, () => string | number]>([
