@@ -13,7 +13,10 @@ import { scopeBeyond, scopeSet, untilOf } from './grants.ts'
 import { randomId } from './ids.ts'
 import type { AccountRecord, ClientRecord } from './ports.ts'
 
-type ConsentCalls = Pick<WindowApi, 'approve' | 'deny' | 'revokeClient' | 'revokeGrant' | 'forgetChoice' | 'stopSession'>
+type ConsentCalls = Pick<
+  WindowApi,
+  'approve' | 'deny' | 'revokeClient' | 'revokeGrant' | 'forgetChoice' | 'stopSession'
+>
 
 /** A client as surfaces show it: without what authenticates it, with what runs under it. */
 export function viewClient(desk: Desk, client: ClientRecord): Client {

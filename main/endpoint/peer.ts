@@ -10,6 +10,7 @@ import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { readlink, stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
+import { promisify } from 'node:util'
 import type { Peer } from '../contract/model.ts'
 
 const unknown: Peer = { verified: false }
@@ -19,6 +20,7 @@ const places = ['/usr/bin/ss', '/bin/ss', '/usr/sbin/ss', '/sbin/ss']
 const PATIENCE = 1_500
 const OUTPUT = 8_388_608
 const AT_ONCE = 4
+const run = promisify(execFile)
 let underWay = 0
 
 /** The process that holds the other end of `socket`. Never rejects. */
@@ -56,16 +58,12 @@ async function inodeOf(socket: Socket): Promise<string> {
   return /^socket:\[(\d+)\]$/u.exec(link)?.[1] ?? ''
 }
 
-function list(form: string): Promise<string> {
+async function list(form: string): Promise<string> {
   const tool = places.find(isThere)
-  if (tool === undefined) return Promise.reject(new Error('no ss'))
-  return new Promise((resolve, reject) => {
-    // No environment of ours: it reads none, and its children would inherit it.
-    execFile(tool, [form], { env: {}, timeout: PATIENCE, maxBuffer: OUTPUT }, (error, output) => {
-      if (error) reject(error)
-      else resolve(output)
-    })
-  })
+  if (tool === undefined) throw new Error('no ss')
+  // No environment of ours: it needs none.
+  const { stdout } = await run(tool, [form], { env: {}, timeout: PATIENCE, maxBuffer: OUTPUT })
+  return stdout
 }
 
 function isThere(path: string): boolean {

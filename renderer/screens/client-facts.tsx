@@ -77,7 +77,7 @@ function Row({ undo, done, run, children }: RowProps): ReactElement {
   return (
     <li className="grant">
       <div className="row-body">
-        {children}
+        <div>{children}</div>
         <Problem error={action.error} />
       </div>
       <Button

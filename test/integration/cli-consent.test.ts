@@ -1,10 +1,9 @@
 /** Consent and pairing from the command line, with the real daemon: terms, keys, sessions, and everything taken back. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { realpathSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AccessAnswer, RequestAnswer } from '../../main/contract/client-api.ts'
+import type { AccessAnswer, SessionAnswer } from '../../main/contract/client-api.ts'
 import type { AccessRequest, AccountChoice, Client, Grant } from '../../main/contract/model.ts'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
 import { collect, startCli, startDaemon, until, type RunningDaemon } from '../setup/daemon.ts'
@@ -40,17 +39,20 @@ const clientNamed = async (name: string): Promise<Client | undefined> =>
   (await json<{ clients: Client[] }>('clients')).clients.find((client) => client.name === name)
 
 /** A call as the program with this token makes it. */
-async function call<T>(token: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
+async function call(token: string, path: string, body?: unknown): Promise<{ status: number; body: Answer }> {
   const { status, body: answer } = await new SigningClient().call(daemon.paths.socket, path, body, {
     token,
     proof: null,
   })
-  return { status, body: answer as T }
+  return { status, body: answer }
 }
+
+/** What the tests look at, of any answer. */
+type Answer = Partial<AccessAnswer & Pick<SessionAnswer, 'session_id' | 'client_token'>>
 
 /** Asks for access and answers it on these terms. */
 async function consent(token: string, wish: object, ...terms: readonly string[]): Promise<void> {
-  const { body } = await call<AccessAnswer>(token, '/v1/requests', wish)
+  const { body } = await call(token, '/v1/requests', wish)
   await approve(daemon, body.id ?? '', body.code ?? '', terms)
 }
 
@@ -92,7 +94,7 @@ describe('terms', () => {
     const { choices } = await consents()
     expect(choices).toMatchObject([{ provider: 'generic-oidc' }])
     expect((await daemon.cli(['consents'])).stdout).toMatch(/chooser +bea +generic-oidc/u)
-    const { body } = await call<AccessAnswer>(token, '/v1/requests', { provider: 'generic-oidc', scope: 'openid' })
+    const { body } = await call(token, '/v1/requests', { provider: 'generic-oidc', scope: 'openid' })
     const { requests } = await json<{ requests: AccessRequest[] }>('requests')
     // The "once" for reading is there still; using is included in it.
     expect([body.state, requests.length]).toEqual(['approved', 0])
@@ -102,11 +104,11 @@ describe('terms', () => {
 
   it('an agent may use by a plain yes, and reading has to be said', async () => {
     const token = await pairProgram(daemon, 'scribe', 'agent')
-    const { body } = await call<AccessAnswer>(token, '/v1/requests', { account: 'ada', right: 'read' })
+    const { body } = await call(token, '/v1/requests', { account: 'ada', right: 'read' })
     const { code, stderr } = await daemon.cli(['approve', body.id ?? '', '--code', body.code ?? '', '--for', '1h'])
     expect(code).toBe(0)
     expect(stderr).toContain('to use the account and not to read its tokens')
-    const again = await call<AccessAnswer>(token, '/v1/requests', { account: 'ada', right: 'read' })
+    const again = await call(token, '/v1/requests', { account: 'ada', right: 'read' })
     await approve(daemon, again.body.id ?? '', again.body.code ?? '', ['--for', '1h', '--right', 'read'])
     const own = { env: { VALETKEY_CLIENT_TOKEN: token } }
     expect((await daemon.cli(['token', 'ada', '--interaction', 'never'], own)).code).toBe(0)
@@ -137,10 +139,10 @@ describe('who asks', () => {
 describe('waiting for an answer', () => {
   it('ends with it, and with its time', async () => {
     const token = await pairProgram(daemon, 'patient')
-    const { body } = await call<AccessAnswer>(token, '/v1/requests', { account: 'ada' })
+    const { body } = await call(token, '/v1/requests', { account: 'ada' })
     const path = `/v1/requests/${body.id ?? ''}`
-    expect((await call<RequestAnswer>(token, `${path}?wait=1`)).body).toMatchObject({ state: 'pending', right: 'use' })
-    const waiting = call<RequestAnswer>(token, `${path}?wait=60`)
+    expect((await call(token, `${path}?wait=1`)).body).toMatchObject({ state: 'pending', right: 'use' })
+    const waiting = call(token, `${path}?wait=60`)
     await approve(daemon, body.id ?? '', body.code ?? '')
     expect((await waiting).body.state).toBe('approved')
     for (const query of ['?wait=61', '?wait=-1', '?wait=', '?wait=1&wait=2', '?x=1'])
@@ -200,24 +202,25 @@ describe('a session', () => {
   it('is listed while it runs, asks as its client, and can be ended by the person', async () => {
     const token = await pairProgram(daemon, 'runner', 'agent')
     await consent(token, { account: 'ada' }, '--for', '1h')
-    const started = await call<{ session_id: string; client_token: string }>(token, '/v1/sessions', { name: 'many' })
-    const child = started.body.client_token
-    expect((await call<AccessAnswer>(child, '/v1/requests', { account: 'ada' })).body.state).toBe('approved')
+    const started = await call(token, '/v1/sessions', { name: 'many' })
+    const { session_id = '', client_token: child = '' } = started.body
+    expect((await call(child, '/v1/requests', { account: 'ada' })).body.state).toBe('approved')
     expect((await call(child, '/v1/token', { account: 'ada' })).status).toBe(403)
-    expect((await clientNamed('runner'))?.sessions).toMatchObject([{ id: started.body.session_id, name: 'many' }])
+    expect((await clientNamed('runner'))?.sessions).toMatchObject([{ id: session_id, name: 'many' }])
     expect((await daemon.cli(['clients'])).stdout).toContain('session many')
-    expect((await daemon.cli(['revoke', started.body.session_id])).stderr).toContain('session is over')
+    expect((await daemon.cli(['revoke', session_id])).stderr).toContain('session is over')
     expect((await call(child, '/v1/status')).status).toBe(401)
     expect((await call(token, '/v1/status')).status).toBe(200)
   })
 
   it('ends with a lock', async () => {
     const token = await pairProgram(daemon, 'locked out')
-    const { body } = await call<{ client_token: string }>(token, '/v1/sessions', { name: 'x' })
-    expect((await call(body.client_token, '/v1/status')).status).toBe(200)
+    const { body } = await call(token, '/v1/sessions', { name: 'x' })
+    const child = body.client_token ?? ''
+    expect((await call(child, '/v1/status')).status).toBe(200)
     await daemon.cli(['lock'])
-    expect((await call(body.client_token, '/v1/status')).status).toBe(401)
+    expect((await call(child, '/v1/status')).status).toBe(401)
     await daemon.cli(['unlock'])
-    expect((await call(body.client_token, '/v1/status')).status).toBe(401)
+    expect((await call(child, '/v1/status')).status).toBe(401)
   })
 })
