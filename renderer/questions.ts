@@ -4,7 +4,7 @@
  */
 import { useEffect, useState } from 'react'
 import { asBrokerError, type BrokerError } from '../main/contract/errors.ts'
-import type { AccessRequest, Account, Duration } from '../main/contract/model.ts'
+import type { AccessRequest, Account, Duration, Right } from '../main/contract/model.ts'
 import { useNow, useStore } from './state.ts'
 
 export type Ending = 'allowed' | 'denied' | 'expired' | 'elsewhere'
@@ -51,6 +51,9 @@ export interface Answer {
   readonly for: Duration
   /** Which account, where the question leaves it open. */
   readonly account: string | undefined
+  readonly right: Right
+  /** Less than was asked for; `undefined`: all of it. */
+  readonly scope: string | undefined
 }
 
 export interface Questions {
@@ -85,7 +88,8 @@ export function useQuestions(pending: readonly AccessRequest[]): Questions {
       if (answer)
         await store.call('approve', {
           id: request.id,
-          ...(request.kind === 'access' && { for: answer.for, right: request.right }),
+          ...(request.kind === 'access' && { for: answer.for, right: answer.right }),
+          ...(answer.scope !== undefined && { scope: answer.scope }),
           ...(answer.account !== undefined && { account: answer.account }),
         })
       else await store.call('deny', { id: request.id })
@@ -101,8 +105,10 @@ export function useQuestions(pending: readonly AccessRequest[]): Questions {
   return { shown: merged, now, armed, busy, failed, decide }
 }
 
-/** The accounts a question without one may be answered with: those that have the scopes asked for, or else all. */
-export function choicesFor(request: AccessRequest, accounts: readonly Account[]): readonly Account[] {
+/** The accounts a question without one may be answered with: of those it fits, the ones that have the scopes, or else all. */
+export function choicesFor(request: AccessRequest, all: readonly Account[]): readonly Account[] {
+  const { candidates } = request
+  const accounts = candidates ? all.filter(({ id }) => candidates.includes(id)) : all
   const wanted = request.scope.split(' ').filter((scope) => scope !== '')
   const fitting = accounts.filter(
     (account) => account.scope === '' || wanted.every((scope) => account.scope.split(' ').includes(scope)),

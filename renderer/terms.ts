@@ -162,7 +162,7 @@ export function rightWords(right: Right): {
   }
 }
 
-export const durations: readonly Duration[] = ['once', '1h', '8h', 'always']
+export const durations: readonly Duration[] = ['once', '1h', '8h', 'until-locked', 'always']
 
 export function durationWords(duration: Duration): string {
   switch (duration) {
@@ -172,6 +172,8 @@ export function durationWords(duration: Duration): string {
       return 'For 1 hour'
     case '8h':
       return 'For 8 hours'
+    case 'until-locked':
+      return 'Until Valetkey locks'
     case 'always':
       return 'Until I stop it'
   }
@@ -348,7 +350,11 @@ const outcomes: Readonly<Record<string, readonly [Tone, string]>> = {
   once: ['good', 'Allowed (once)'],
   '1h': ['good', 'Allowed for 1 hour'],
   '8h': ['good', 'Allowed for 8 hours'],
+  'until-locked': ['good', 'Allowed until locked'],
   always: ['good', 'Allowed until stopped'],
+  choice: ['plain', 'Remembered account forgotten'],
+  'pair session': ['good', 'Session started'],
+  'revoke session': ['plain', 'Session ended'],
   client: ['plain', 'App removed'],
   consent: ['plain', 'Access stopped'],
   refused: ['bad', 'Refused'],

@@ -3,7 +3,8 @@
  * sentences of ours, never a token or a part of one.
  */
 import type { TokenAnswer } from '../contract/client-api.ts'
-import { asBrokerError } from '../contract/errors.ts'
+import { asBrokerError, type BrokerError } from '../contract/errors.ts'
+import type { ClientSession } from '../contract/model.ts'
 import type { Desk } from './desk.ts'
 import type { ClientRecord } from './ports.ts'
 
@@ -26,6 +27,7 @@ export function noteAnswer(
     client_id: client.id,
     account_id: answer.account.id,
     scope: answer.scope,
+    ...(client.session && { detail: sessionWords(client.session) }),
     took_ms: Math.round(took),
   })
 }
@@ -67,8 +69,16 @@ export function noteRefusal(
     client_id: client.id,
     ...(account && { account_id: account.id }),
     ...(asked.scope !== undefined && { scope: asked.scope }),
-    // A fault of ours may quote anything; its words stay in the log's hands.
-    ...(error.code !== 'server_error' && { detail: error.message }),
+    ...detailOf(client, error),
     took_ms: Math.round(took),
   })
+}
+
+/** Which of a client's subprocesses it was; the row itself is the client's. */
+export const sessionWords = ({ name }: ClientSession): string => `session “${name}”`
+
+/** A fault of ours may quote anything; its words stay in the log's hands. */
+function detailOf({ session }: ClientRecord, { code, message }: BrokerError): { readonly detail?: string } {
+  const words = [...(session ? [sessionWords(session)] : []), ...(code === 'server_error' ? [] : [message])]
+  return words.length === 0 ? {} : { detail: words.join(': ') }
 }

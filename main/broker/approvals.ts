@@ -3,7 +3,17 @@
  * anything but an approval is a refusal. Equal questions are one prompt; a client has few prompts open, and one that was
  * refused waits longer each time before it may ask again.
  */
-import type { AccessRequest, ClientKind, Duration, RequestKind, RequestState, Right } from '../contract/model.ts'
+import {
+  type AccessRequest,
+  type AccountWords,
+  type ClientKind,
+  type Duration,
+  offeredRight,
+  type Peer,
+  type RequestKind,
+  type RequestState,
+  type Right,
+} from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { Surface } from '../contract/window-api.ts'
 import type { Clock, Randomness } from './ports.ts'
@@ -26,20 +36,30 @@ export interface Question {
   readonly kind: RequestKind
   readonly client: { readonly id?: string; readonly name: string; readonly kind: ClientKind }
   readonly account?: AccessRequest['account']
+  /** Where several accounts fit: by which words, and which ones. */
+  readonly words?: AccountWords
+  readonly candidates?: readonly string[]
   readonly scope: string
   readonly right: Right
+  readonly namesake?: AccessRequest['namesake']
   readonly reason?: string
 }
 
 export type Decision =
-  | { readonly kind: 'approved'; readonly for: Duration; readonly right: Right; readonly account_id?: string }
-  | { readonly kind: 'denied' }
-  | { readonly kind: 'expired' }
+  ({ readonly kind: 'approved' } & Approved) | { readonly kind: 'denied' } | { readonly kind: 'expired' }
 
-export interface Approval {
+/** What the person said yes to. */
+export interface Approved {
   readonly for: Duration
-  readonly right?: Right
+  readonly right: Right
   readonly account_id?: string
+  /** Less than was asked for. */
+  readonly scope?: string
+}
+
+export interface Approval extends Omit<Approved, 'right'> {
+  /** `offeredRight` unless told. */
+  readonly right?: Right
   readonly code?: string
 }
 
@@ -54,7 +74,10 @@ interface Pending {
   readonly resolve: (decision: Decision) => void
   readonly stopTimer: () => void
   state: RequestState
+  /** What was allowed, which may be less than what was asked for. */
+  allowed: Approved | undefined
   waiting: number
+  peer: Peer | undefined
   /** Stays open although nobody waits: the asker was told to come back. */
   kept: boolean
   /** The person has said yes, and what that brings is being written down: nothing else ends the question now. */
@@ -67,6 +90,8 @@ export interface Ticket {
   readonly request_id: string
   readonly code: string
   readonly decision: Promise<Decision>
+  /** It was opened just now, not joined. */
+  readonly first: boolean
   /** Leave the question open for the person although this asker goes. */
   keep(): void
   /** This asker has gone; the last one takes the question with it unless it is kept. */
@@ -100,6 +125,7 @@ export class Approvals {
       request_id: pending.id,
       code: pending.code,
       decision: pending.decision,
+      first: !equal,
       keep: () => {
         pending.kept = true
       },
@@ -151,7 +177,9 @@ export class Approvals {
         this.#end(pending, { kind: 'expired' })
       }),
       state: 'pending',
+      allowed: undefined,
       waiting: 0,
+      peer: undefined,
       kept: false,
       deciding: false,
       wrongCodes: 0,
@@ -178,8 +206,9 @@ export class Approvals {
         this.#end(pending, {
           kind: 'approved',
           for: approval.for,
-          right: approval.right ?? pending.question.right,
+          right: approval.right ?? offeredRight(pending.question),
           ...(approval.account_id !== undefined && { account_id: approval.account_id }),
+          ...(approval.scope !== undefined && { scope: approval.scope }),
         })
         return viewRequest(pending, surface)
       },
@@ -213,6 +242,20 @@ export class Approvals {
 
   countOf(clientId: string): number {
     return [...this.#pending.values()].filter((pending) => pending.question.client.id === clientId).length
+  }
+
+  /** Who asked, as far as the system could be made to say; for whoever looks at the question from now on. */
+  identify(id: string, peer: Peer): void {
+    const pending = this.#pending.get(id)
+    if (!pending) return
+    pending.peer = peer
+    this.#changed()
+  }
+
+  /** Resolves when the client's own question has ended, at once when it has already or is nobody's. Never rejects. */
+  async ended(clientId: string, id: string): Promise<void> {
+    const pending = this.#pending.get(id)
+    if (pending?.question.client.id === clientId) await pending.decision
   }
 
   question(id: string): Question | undefined {
@@ -268,6 +311,7 @@ export class Approvals {
   #end(pending: Pending, decision: Decision): void {
     if (pending.state !== 'pending' || pending.deciding) return
     pending.state = decision.kind
+    if (decision.kind === 'approved') pending.allowed = decision
     pending.stopTimer()
     this.#pending.delete(pending.id)
     this.#ended.set(pending.id, pending)
@@ -281,8 +325,14 @@ export class Approvals {
 const UNPAIRED = ''
 const askerOf = (question: Question): string => question.client.id ?? UNPAIRED
 
-const keyOf = (question: Question): string =>
-  JSON.stringify([question.kind, askerOf(question), question.account?.id ?? '', question.scope, question.right])
+const keyOf = (question: Question): string => {
+  const { account, provider, issuer } = question.words ?? {}
+  return JSON.stringify([
+    ...[question.kind, askerOf(question), question.account?.id ?? '', question.scope, question.right],
+    // Which accounts fit is part of the question: the same words may fit others by now.
+    ...[account, provider, issuer, question.candidates],
+  ])
+}
 
 /** Six digits, enough for a comparison by eye; guessing is bounded by `TRIES`. */
 function shortCode(randomness: Randomness): string {
@@ -293,15 +343,18 @@ function shortCode(randomness: Randomness): string {
 }
 
 function viewRequest(pending: Pending, surface: Surface): AccessRequest {
-  const { kind, client, account, scope, right, reason } = pending.question
+  const { kind, client, account, candidates, scope, right, reason, namesake } = pending.question
   return {
     id: pending.id,
     kind,
     state: pending.state,
     client,
     ...(account && { account }),
-    scope,
-    right,
+    ...(candidates && { candidates }),
+    ...(pending.peer && { peer: pending.peer }),
+    ...(namesake && { namesake }),
+    scope: pending.allowed?.scope ?? scope,
+    right: pending.allowed?.right ?? right,
     ...(reason !== undefined && { reason }),
     ...(surface !== 'terminal' && { code: pending.code }),
     created_at: Math.floor(pending.createdAt / 1000),

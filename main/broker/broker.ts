@@ -3,16 +3,10 @@
  * request is answered in this order and no other: who asks, which account, may they, is there a fresh token; and every
  * way out leaves one row of activity.
  */
-import type {
-  AccountsAnswer,
-  InvalidateRequest,
-  RequestAnswer,
-  StatusAnswer,
-  TokenAnswer,
-  TokenRequest,
-} from '../contract/client-api.ts'
+import type { InvalidateRequest, TokenAnswer, TokenRequest } from '../contract/client-api.ts'
 import type { Right } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
+import { requestAccess, requireRight } from './access.ts'
 import { noteAnswer, recorded } from './activity.ts'
 import { Budget } from './budget.ts'
 import {
@@ -20,7 +14,6 @@ import {
   chooseAccount,
   giveBack,
   known,
-  liveGrants,
   permitted,
   requireStill,
   standingPermit,
@@ -28,14 +21,16 @@ import {
 } from './consent.ts'
 import { candidate, Desk } from './desk.ts'
 import type { AskingDoor, DecidingDoor, Line } from './doors.ts'
-import { scopeBeyond, scopeSet } from './grants.ts'
+import { scopeBeyond } from './grants.ts'
 import { hashToken } from './ids.ts'
 import { adoptCommandLine, pair } from './pairing.ts'
 import { patience } from './patience.ts'
 import { createDecidingDoor, planAgain, type About } from './person.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
+import { Possession } from './possession.ts'
 import type { Secret } from './secret.ts'
 import type { Fresh, Given } from './refresher.ts'
+import { accountsOf, requestOf, startSession, statusOf } from './told.ts'
 import { beginUse } from './use.ts'
 import type { Want } from './variants.ts'
 
@@ -55,6 +50,7 @@ export class Broker {
   readonly #forced: Budget
   /** Refused tokens that are being replaced, by account and id. */
   readonly #reported = new Set<string>()
+  readonly #possession: Possession
   readonly #lastTab = new Map<string, number>()
   #tidying: Cancel | undefined
   readonly #answers = new WeakMap<AccessToken, { now: number; record: AccountRecord; answer: TokenAnswer }>()
@@ -73,13 +69,17 @@ export class Broker {
       every: 0.2,
       refusal: 'This program forces a refresh again and again; the tokens it gets are fresh.',
     })
+    this.#possession = new Possession(ports.clock)
     this.deciding = createDecidingDoor(this.#desk, about, (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     })
     this.asking = {
-      authenticate: (token) => this.#desk.clientsByHash.get(hashToken(token)) ?? null,
-      still: (client) => this.#desk.clientsByHash.get(client.token_hash) ?? null,
+      authenticate: (token) => this.#clientOf(hashToken(token)),
+      still: (client) => this.#clientOf(client.token_hash),
+      requirePossession: (key, request, proof) => {
+        this.#possession.demand(key, request, proof)
+      },
       pair: (request, line) => pair(this.#desk, request, line),
       ready: (client, request) => this.#ready(client, request),
       token: (client, request, line) =>
@@ -93,9 +93,17 @@ export class Broker {
           redeem: (permit, asked, deadline) => this.#redeem(client, permit, asked, deadline),
           inPlaceOf: (record, token_id, ask) => this.#inPlaceOf(record, token_id, ask),
         }),
-      accounts: (client) => this.#accounts(client),
-      request: (client, id) => this.#request(client, id),
-      status: (client) => this.#status(client, about.version),
+      accounts: (client) => accountsOf(this.#desk, client),
+      request: (client, id, wait, line) => requestOf(this.#desk, client, id, wait, line),
+      requestAccess: (client, wish, line) => requestAccess(this.#desk, client, wish, line),
+      startSession: (client, request) => startSession(this.#desk, client, request),
+      endSession: (client, id) => {
+        const own = id ?? client.session?.id ?? ''
+        // A session may end itself and no other.
+        const allowed = client.session === undefined || client.session.id === own
+        return Promise.resolve({ ended: allowed && this.#desk.sessions.end(own, client.id) !== undefined })
+      },
+      status: (client) => statusOf(this.#desk, client, about.version),
     }
   }
 
@@ -128,6 +136,7 @@ export class Broker {
     this.#desk.shifts.stop()
     this.#desk.approvals.expireAll()
     this.#desk.signIns.cancelAll()
+    this.#desk.sessions.endAll()
     await this.#desk.tokens.stop()
     this.#ports.vault.close()
   }
@@ -136,7 +145,7 @@ export class Broker {
   #ready(client: ClientRecord, request: TokenRequest): TokenAnswer | undefined {
     const desk = this.#desk
     if (desk.paused || !desk.isLoaded || request.force_refresh || desk.state() !== 'unlocked') return undefined
-    if (!desk.clients.has(client.id)) return undefined
+    if (!desk.clients.has(client.id) || client.session?.right === 'use') return undefined
     const permit = standingPermit(desk, client, request)
     if (!permit) return undefined
     const held = desk.tokens.cached(permit.record.id, wantOf(permit, request, 0))
@@ -150,6 +159,7 @@ export class Broker {
   /** The life of a token request. */
   async #give(client: ClientRecord, request: TokenRequest, line: Line): Promise<TokenAnswer> {
     this.#desk.requireGiving()
+    requireRight(client, 'read')
     if (!this.#desk.isLoaded) await this.#desk.load()
     const deadline = this.#deadline(request)
     const permit = await this.#permit(client, request, 'read', line, deadline)
@@ -183,6 +193,8 @@ export class Broker {
     switch (fresh.kind) {
       case 'token':
         try {
+          if (!this.#clientOf(client.token_hash))
+            throw new BrokerError('invalid_client', 'This program’s token is no longer good.')
           requireStill(this.#desk, client, permit)
           requireCovered(permit, fresh.access)
         } catch (thrown) {
@@ -303,42 +315,10 @@ export class Broker {
     }
   }
 
-  async #accounts(client: ClientRecord): Promise<AccountsAnswer> {
-    await this.#desk.load()
-    const listed = known(this.#desk, client, this.#desk.accounts.all()).map(async (record) => {
-      const grants = liveGrants(this.#desk, client, record)
-      const { id, label, provider, state, scope } = this.#desk.view(record)
-      const whole = grants.some((grant) => grant.scope === '')
-      const held = new Set(grants.flatMap((grant) => [...scopeSet(grant.scope)]))
-      const rights = grants.some((grant) => grant.right === 'read') ? (['use', 'read'] as const) : (['use'] as const)
-      const account = { id, label, provider, state, scope: whole ? scope : [...held].join(' '), rights }
-      return { ...account, ...placesOf(await this.#desk.tokens.connection(id)) }
-    })
-    return { accounts: await Promise.all(listed) }
+  /** By the hash of its token: a paired client, else one of the sessions. */
+  #clientOf(tokenHash: string): ClientRecord | null {
+    return this.#desk.clientsByHash.get(tokenHash) ?? this.#desk.sessions.find(tokenHash)
   }
-
-  #request(client: ClientRecord, id: string): Promise<RequestAnswer> {
-    const request = this.#desk.approvals.of(client.id, id)
-    if (!request) return Promise.reject(new BrokerError('not_found', 'No such request of yours is known.'))
-    const { kind, state, code = '', expires_at } = request
-    return Promise.resolve({ id, kind, state, code, expires_at })
-  }
-
-  async #status(client: ClientRecord, version: string): Promise<StatusAnswer> {
-    await this.#desk.load()
-    const accounts = known(this.#desk, client, this.#desk.accounts.all()).length
-    const requests = this.#desk.approvals.countOf(client.id)
-    return { version, locked: this.#desk.state() === 'locked', counts: { accounts, requests } }
-  }
-}
-
-type Places = Pick<AccountsAnswer['accounts'][number], 'api_base_urls' | 'basic_authentication'>
-
-/** Where an account's tokens may be sent. */
-function placesOf(connection: Connection | undefined): Places {
-  if (!connection) return {}
-  const { api_base_urls, basic_authentication } = connection
-  return { api_base_urls, ...(basic_authentication && { basic_authentication }) }
 }
 
 /** What to look for, or to ask the provider for. `timeout`: milliseconds. */

@@ -37,4 +37,9 @@ export class Budget {
     this.#purses.set(key, { left: left - 1, at: now })
     if (this.#purses.size > KEPT) this.#purses.delete(this.#purses.keys().next().value ?? '')
   }
+
+  /** Fills the purse of `key` again. */
+  forgive(key: string): void {
+    this.#purses.delete(key)
+  }
 }

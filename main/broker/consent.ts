@@ -5,11 +5,14 @@
  */
 import type { TokenRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
-import type { Grant, Right } from '../contract/model.ts'
+import type { AccountWords, Grant, Right } from '../contract/model.ts'
+import type { Question } from './approvals.ts'
+import { chosenAmong, wordsOf } from './choices.ts'
 import { candidate, type Desk } from './desk.ts'
 import type { Line } from './doors.ts'
 import { isLive, may, scopeBeyond, scopeSet, type Answer } from './grants.ts'
 import { patience } from './patience.ts'
+import { identify } from './peers.ts'
 import type { AccountRecord, ClientRecord } from './ports.ts'
 import { isOver, requireShift } from './shifts.ts'
 
@@ -44,6 +47,8 @@ export function known(desk: Desk, client: ClientRecord, records: readonly Accoun
 export function chooseAccount(desk: Desk, client: ClientRecord, request: TokenRequest): readonly AccountRecord[] {
   const found = desk.accounts.matching(request)
   if (found.length === 1) return found
+  const chosen = chosenAmong(found, desk.clients.get(client.id), wordsOf(request))
+  if (chosen) return [chosen]
   const mine = known(desk, client, found)
   if (mine.length === 1) return mine
   if (mine.length > 1)
@@ -118,7 +123,8 @@ function beyondScope(record: AccountRecord, request: TokenRequest): string {
   return scope === undefined || record.scope === '' ? '' : scopeBeyond(scope, scopeSet(record.scope))
 }
 
-function beyondAccount(record: AccountRecord, beyond: string): BrokerError {
+/** What a client is told that asks for more than the account itself was granted. */
+export function beyondAccount(record: AccountRecord, beyond: string): BrokerError {
   return new BrokerError('invalid_scope', `${record.label} was not granted: ${beyond}`, {
     resolve: { command: `valetkey link ${record.provider} --account ${record.id} --scope "${record.scope} ${beyond}"` },
   })
@@ -148,15 +154,18 @@ export async function askForConsent(
   const ticket = desk.approvals.ask({
     kind: 'access',
     client: { id: client.id, name: client.name, kind: client.kind },
-    ...(single && { account: accountOf(single) }),
+    ...questionOf(choices, request),
     scope: asked,
     right,
     ...(request.reason !== undefined && { reason: request.reason }),
   })
   const resolve = { command: `valetkey approve ${ticket.request_id}`, code: ticket.code }
   const { request_id } = ticket
+  const identified = identify(desk, ticket, line)
   if (interaction === 'notify') {
     ticket.keep()
+    ticket.leave()
+    await identified
     throw new BrokerError('consent_required', 'The person has been asked; ask again when they have answered.', {
       request_id,
       resolve,
@@ -186,8 +195,13 @@ export async function askForConsent(
   const permit = permitted(desk, client, [record], request, right)
   if (permit) return permit
   // A "just once" answered all who asked the same question together; the first of them claimed the stored consent.
-  const shared = decision.for === 'once' ? sharedConsent(desk, client, record, asked, decision.right) : undefined
+  const granted = decision.scope ?? asked
+  const shared = decision.for === 'once' ? sharedConsent(desk, client, record, granted, decision.right) : undefined
   const answer = shared && judge(desk, client, record, request, right, [shared])
+  if (answer?.kind !== 'allow' && decision.scope !== undefined)
+    throw new BrokerError('invalid_scope', `The person allowed less: ${decision.scope}. Ask for that alone.`, {
+      request_id,
+    })
   if (!shared || answer?.kind !== 'allow')
     throw new BrokerError('access_denied', 'What the person allowed was taken back meanwhile.', { request_id })
   return { record, right, scope: answer.scope, covers: answer.covers, claimed: [], shared: [shared] }
@@ -237,17 +251,16 @@ function scopeToAsk(
   return answer.kind === 'ask' ? answer.scope : scope
 }
 
-const accountOf = ({
-  id,
-  label,
-  provider,
-  provider_name,
-}: AccountRecord): Pick<AccountRecord, 'id' | 'label' | 'provider' | 'provider_name'> => ({
-  id,
-  label,
-  provider,
-  provider_name,
-})
+/** Which account a question is about: the one, or by which words which ones. */
+export function questionOf(
+  choices: readonly AccountRecord[],
+  words: AccountWords,
+): Pick<Question, 'account' | 'words' | 'candidates'> {
+  const [first, another] = choices
+  if (!first || another) return { words: wordsOf(words), candidates: choices.map(({ id }) => id) }
+  const { id, label, provider, provider_name } = first
+  return { account: { id, label, provider, provider_name } }
+}
 
 const wantedScope = (request: TokenRequest): string | undefined =>
   request.scope ?? challengedScope(request.www_authenticate)

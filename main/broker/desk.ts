@@ -2,15 +2,18 @@
  * What both doors work on: the accounts, clients and consents in memory, beside the machinery for tokens, questions and
  * sign-ins. The rule: memory follows the vault, never the other way: a change is made durable first and then seen.
  */
-import type { Account, AccessRequest, ActivityEntry, Grant, VaultState } from '../contract/model.ts'
+import type { Account, AccessRequest, AccountChoice, ActivityEntry, Grant, VaultState } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { AccountIndex, distinctLabel, viewAccount } from './accounts.ts'
 import { Approvals } from './approvals.ts'
+import { Budget } from './budget.ts'
+import { withoutChoices } from './choices.ts'
 import { canRenew } from './freshness.ts'
 import { GrantIndex, isLive } from './grants.ts'
 import { randomId, tokenId } from './ids.ts'
 import type { AccessToken, AccountRecord, ClientRecord, Ports, SignInOutcome } from './ports.ts'
 import type { Secret } from './secret.ts'
+import { Sessions } from './sessions.ts'
 import { inProfile, Shifts } from './shifts.ts'
 import { SignIns } from './sign-ins.ts'
 import { secondsOf, Tokens } from './tokens.ts'
@@ -30,12 +33,14 @@ export class Desk {
   readonly approvals: Approvals
   readonly signIns: SignIns
   readonly shifts = new Shifts(this)
+  readonly sessions: Sessions
   /** The person wants nobody to be given anything just now. */
   paused = false
   /** Tells the surfaces that something they show has changed. */
   readonly changed: () => void
   readonly #tokenIds = new WeakMap<AccessToken, string>()
   readonly #usageWritten = new Map<string, number>()
+  readonly #guesses: Budget
   #loaded: Promise<void> | undefined
   #isLoaded = false
   #locking: Promise<void> | undefined
@@ -43,10 +48,16 @@ export class Desk {
   constructor(ports: Ports, changed: () => void) {
     this.ports = ports
     this.changed = changed
+    this.#guesses = new Budget(ports.clock, {
+      burst: 5,
+      every: 10,
+      refusal: 'Several passphrases were wrong; the next one has to wait.',
+    })
     this.approvals = new Approvals(ports.clock, ports.randomness, (asked?: AccessRequest) => {
       if (asked) ports.person.questionWaiting(asked)
       changed()
     })
+    this.sessions = new Sessions(ports.clock, ports.randomness, changed)
     this.signIns = new SignIns(ports.clock, ports.randomness, ports.servers, changed)
     this.tokens = new Tokens(ports, {
       record: (id) => this.accounts.get(id),
@@ -70,7 +81,8 @@ export class Desk {
     const [clients, grants] = await Promise.all([this.ports.vault.clients(), this.ports.vault.grants()])
     this.clients.clear()
     this.clientsByHash.clear()
-    for (const grant of this.grants.all()) this.grants.delete(grant.id)
+    // Those that are nowhere stored end with a lock, not with an unlock.
+    for (const grant of this.grants.all()) if (!grant.until_locked) this.grants.delete(grant.id)
     for (const client of clients) this.keepClient(client)
     for (const grant of grants) this.grants.put(grant)
   }
@@ -148,6 +160,8 @@ export class Desk {
    * a refresh token that just replaced another would be lost without it. Resolves then.
    */
   lock(): Promise<void> {
+    for (const grant of this.grants.all()) if (grant.until_locked) this.grants.delete(grant.id)
+    this.sessions.endAll()
     this.#locking ??= this.tokens.rest().then(() => {
       this.ports.vault.lock()
       this.#locking = undefined
@@ -156,9 +170,12 @@ export class Desk {
     return this.#locking
   }
 
+  /** Throws what the vault throws, and `slow_down` after a few wrong passphrases. */
   async unlock(passphrase: Secret | undefined): Promise<void> {
+    if (passphrase) this.#guesses.spend('')
     await this.#locking
     await this.ports.vault.unlock(passphrase)
+    this.#guesses.forgive('')
     this.tokens.wake()
   }
 
@@ -227,26 +244,42 @@ export class Desk {
     this.clientsByHash.delete(client.token_hash)
     for (const key of this.#usageWritten.keys()) if (key.startsWith(`${client.id}\n`)) this.#usageWritten.delete(key)
     this.approvals.withdraw(client.id)
+    this.sessions.endAll(client.id)
     const grants = this.grants.all().filter((grant) => grant.client_id === client.id)
     for (const grant of grants) this.grants.delete(grant.id)
     await this.ports.vault.removeClient(client.id)
-    for (const grant of grants) await this.ports.vault.removeGrant(grant.id)
+    for (const grant of grants) if (!grant.until_locked) await this.ports.vault.removeGrant(grant.id)
   }
 
   /** As `dropClient`. */
   async dropGrant(grant: Grant): Promise<void> {
     this.grants.delete(grant.id)
-    await this.ports.vault.removeGrant(grant.id)
+    if (!grant.until_locked) await this.ports.vault.removeGrant(grant.id)
   }
 
   async giveGrant(given: Omit<Grant, 'id' | 'granted_at'>): Promise<Grant> {
     const grant: Grant = { ...given, id: randomId(this.ports.randomness), granted_at: this.seconds() }
-    await this.ports.vault.saveGrant(grant)
+    // What a lock ends is not even written: a copy of the disk has no lock to end it.
+    if (grant.until_locked) this.requireUnlocked()
+    else await this.ports.vault.saveGrant(grant)
+    this.grants.put(grant)
     // A consent that is over explains nothing any more.
     for (const old of this.grants.of(grant.client_id, grant.account_id))
       if (!isLive(old, this.seconds())) await this.dropGrant(old)
-    this.grants.put(grant)
     return grant
+  }
+
+  /** Forgets which accounts clients' words mean, where `leaves` says so. Answers the clients that have changed. */
+  async forgetChoices(leaves: (choice: AccountChoice) => boolean): Promise<readonly ClientRecord[]> {
+    const changed: ClientRecord[] = []
+    for (const client of [...this.clients.values()]) {
+      const next = withoutChoices(client, leaves)
+      if (next === client) continue
+      await this.ports.vault.saveClient(next)
+      this.keepClient(next)
+      changed.push(next)
+    }
+    return changed
   }
 
   /** A client took a token of an account: remembered in memory now, on disk about once a minute. */

@@ -3,18 +3,24 @@
  * no call of the first can do what the second does, and whoever serves a door (socket, console, window) only carries.
  */
 import type {
+  AccessAnswer,
+  AccessWish,
   AccountsAnswer,
   InvalidateRequest,
   PairAnswer,
   PairRequest,
   RequestAnswer,
+  SessionAnswer,
+  SessionRequest,
   StatusAnswer,
   TokenAnswer,
   TokenRequest,
   UseRequest,
 } from '../contract/client-api.ts'
+import type { Peer } from '../contract/model.ts'
 import type { Snapshot, Surface, WindowApi } from '../contract/window-api.ts'
 import type { Cancel, ClientRecord } from './ports.ts'
+import type { ProvenRequest } from './possession.ts'
 import type { Use } from './use.ts'
 
 /** One call's view of who is on the line. */
@@ -23,6 +29,8 @@ export interface Line {
   readonly signal: AbortSignal
   /** Called at most once, when the call starts to wait for the person. */
   pending(question: { readonly request_id: string; readonly code: string }): void
+  /** Who is at the other end, as far as the system can be made to say. Asked only when a question is put. Never rejects. */
+  peer?(): Promise<Peer>
 }
 
 /** For programs. Every call but `pair` is on behalf of a client `authenticate` has named. */
@@ -31,6 +39,11 @@ export interface AskingDoor {
   authenticate(client_token: string): ClientRecord | null
   /** A client that `authenticate` named earlier, as it is now; `null` when its token is not good any more. */
   still(client: ClientRecord): ClientRecord | null
+  /**
+   * For a client that paired with a key, and for one that wants to: that this very request is signed with it. Throws
+   * `invalid_client` that says what is wrong with the proof.
+   */
+  requirePossession(public_key: string, request: ProvenRequest, proof: string | undefined): void
   pair(request: PairRequest, line: Line): Promise<PairAnswer>
   /**
    * The answer to a token request that needs nobody: allowed by what is written, held, and fresh; its row of activity
@@ -45,7 +58,12 @@ export interface AskingDoor {
    */
   use(client: ClientRecord, request: UseRequest, line: Line): Promise<Use>
   accounts(client: ClientRecord): Promise<AccountsAnswer>
-  request(client: ClientRecord, id: string): Promise<RequestAnswer>
+  /** `wait`: seconds to wait for the person while the question is pending. */
+  request(client: ClientRecord, id: string, wait?: number, line?: Line): Promise<RequestAnswer>
+  requestAccess(client: ClientRecord, wish: AccessWish, line: Line): Promise<AccessAnswer>
+  startSession(client: ClientRecord, request: SessionRequest): Promise<SessionAnswer>
+  /** Without an id: the session that `client` itself is. */
+  endSession(client: ClientRecord, id: string | undefined): Promise<{ readonly ended: boolean }>
   status(client: ClientRecord): Promise<StatusAnswer>
 }
 

@@ -68,7 +68,7 @@ function narrower(scope: string | undefined, accountScope: string): string | und
 }
 
 /** When a consent given at `now` for `duration` ends, in seconds since the epoch. */
-export function untilOf(duration: Duration, now: number): Pick<Grant, 'until' | 'once'> {
+export function untilOf(duration: Duration, now: number): Pick<Grant, 'until' | 'once' | 'until_locked'> {
   switch (duration) {
     case 'once':
       // A use that never comes should not leave a door open for ever.
@@ -77,6 +77,8 @@ export function untilOf(duration: Duration, now: number): Pick<Grant, 'until' | 
       return { until: now + 3600 }
     case '8h':
       return { until: now + 8 * 3600 }
+    case 'until-locked':
+      return { until: null, until_locked: true }
     case 'always':
       return { until: null }
   }

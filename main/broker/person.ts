@@ -3,12 +3,13 @@
  * of activity, and on a terminal an approval needs the code the asking program shows.
  */
 import { BrokerError } from '../contract/errors.ts'
-import type { Account, AccessRequest } from '../contract/model.ts'
+import type { Account } from '../contract/model.ts'
 import type { Snapshot, Surface, WindowApi } from '../contract/window-api.ts'
+import { defined } from './defined.ts'
 import type { Desk } from './desk.ts'
 import type { DecidingDoor } from './doors.ts'
-import { scopeBeyond, scopeSet, untilOf } from './grants.ts'
-import type { AccountRecord, Cancel, ClientRecord, SignInPlan } from './ports.ts'
+import { consentCalls, viewClient } from './person-consent.ts'
+import type { AccountRecord, Cancel, SignInPlan } from './ports.ts'
 import { profileCalls } from './profiles.ts'
 import { Secret } from './secret.ts'
 import { unlinkAccount } from './shifts.ts'
@@ -39,7 +40,7 @@ export function createDecidingDoor(desk: Desk, about: About, onChange: (listener
       home: about.home,
       vault: { state: desk.state(), protection: vault.protection(), ...(notice !== undefined && { notice }) },
       accounts: desk.accounts.all().map((record) => desk.view(record)),
-      clients: [...desk.clients.values()].map(viewClient),
+      clients: [...desk.clients.values()].map((client) => viewClient(desk, client)),
       // Who may read what is the window's to show, where there is one.
       grants: about.host === 'desktop' && surface === 'terminal' ? [] : desk.grants.all(),
       requests: desk.approvals.list(surface),
@@ -73,16 +74,14 @@ const onlyInTheWindow = {
   endShift: refused,
   revokeClient: refused,
   revokeGrant: refused,
+  forgetChoice: refused,
+  stopSession: refused,
   configure: refused,
   setPaused: refused,
   unlock: refused,
   addProvider: refused,
   removeProvider: refused,
 } satisfies Partial<WindowApi>
-
-function viewClient({ token_hash: _hash, public_key: _key, ...client }: ClientRecord): Snapshot['clients'][number] {
-  return client
-}
 
 function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => Promise<Snapshot>): WindowApi {
   const { vault, activity, definitions, person, preferences, servers } = desk.ports
@@ -96,6 +95,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
   }
   return {
     snapshot,
+    ...consentCalls(desk, surface),
 
     async link(request) {
       desk.requireUnlocked()
@@ -195,70 +195,6 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       return desk.view(desk.accounts.get(record.id) ?? record)
     },
 
-    async approve(request) {
-      const question = desk.approvals.question(request.id)
-      const account =
-        question?.account?.id ?? (request.account === undefined ? undefined : desk.only(request.account).id)
-      if (question?.kind === 'access' && account === undefined)
-        throw new BrokerError('account_selection_required', 'Several accounts fit; say which one.', {
-          request_id: request.id,
-        })
-      const approval = {
-        for: request.for ?? 'once',
-        ...defined('right', request.right),
-        ...defined('account_id', account),
-        ...defined('code', request.code),
-      }
-      const answer = desk.approvals.prepare(request.id, approval, surface)
-      try {
-        if (question?.kind === 'access' && account !== undefined) await consent(desk, question, approval, account)
-      } catch (thrown) {
-        answer.abandon()
-        throw thrown
-      }
-      desk.note({ action: 'approve', outcome: approval.for, ...clientOf(question), ...defined('account_id', account) })
-      return answer.settle()
-    },
-
-    async deny({ id }) {
-      const question = desk.approvals.question(id)
-      const denied = desk.approvals.deny(id, surface)
-      desk.note({
-        action: 'approve',
-        outcome: 'denied',
-        ...clientOf(question),
-        ...defined('account_id', question?.account?.id),
-      })
-      return denied
-    },
-
-    async revokeClient({ client: words }) {
-      const found = [...desk.clients.values()].filter((client) => client.id === words || client.name === words)
-      const [client] = found
-      if (!client)
-        throw new BrokerError('not_found', `No program “${words}” is paired.`, {
-          resolve: { command: 'valetkey clients' },
-        })
-      if (found.length > 1)
-        throw new BrokerError('account_selection_required', `Several programs are called “${words}”; use an id.`)
-      await desk.dropClient(client)
-      desk.note({ action: 'revoke', outcome: 'client', client_id: client.id, detail: client.name })
-      desk.changed()
-      return viewClient(client)
-    },
-
-    async revokeGrant({ id }) {
-      const grant = desk.grants.get(id)
-      if (!grant)
-        throw new BrokerError('not_found', 'No such consent is in force.', {
-          resolve: { command: 'valetkey consents' },
-        })
-      await desk.dropGrant(grant)
-      desk.note({ action: 'revoke', outcome: 'consent', client_id: grant.client_id, account_id: grant.account_id })
-      desk.changed()
-      return grant
-    },
-
     async activity({ before, after, limit }) {
       return {
         entries: await activity.list({ limit: limit ?? 100, ...defined('before', before), ...defined('after', after) }),
@@ -346,41 +282,10 @@ export async function planAgain(desk: Desk, record: AccountRecord): Promise<Sign
   }
 }
 
-type Asked = NonNullable<ReturnType<Desk['approvals']['question']>>
-
-/** The consent as the person gave it, durable before the asker hears of it. */
-async function consent(
-  desk: Desk,
-  question: Asked,
-  approval: { readonly for: Parameters<typeof untilOf>[0]; readonly right?: AccessRequest['right'] },
-  accountId: string,
-): Promise<void> {
-  const record = desk.accounts.get(accountId)
-  if (!record) throw new BrokerError('not_found', 'That account was unlinked meanwhile.')
-  const client = desk.clients.get(question.client.id ?? '')
-  if (!client) throw new BrokerError('not_found', 'That program is no longer paired.')
-  const beyond = record.scope === '' ? '' : scopeBeyond(question.scope, scopeSet(record.scope))
-  if (beyond !== '') throw new BrokerError('invalid_scope', `${record.label} was not granted: ${beyond}`)
-  await desk.giveGrant({
-    client_id: client.id,
-    account_id: accountId,
-    scope: question.scope === '' ? record.scope : question.scope,
-    right: approval.right ?? question.right,
-    ...untilOf(approval.for, desk.seconds()),
-  })
-}
-
 async function allowCommandLine(desk: Desk, accountId: string): Promise<void> {
   const record = desk.accounts.get(accountId)
   if (!record || !desk.clients.has('cli')) return
   for (const old of desk.grants.of('cli', accountId)) await desk.dropGrant(old)
   await desk.giveGrant({ client_id: 'cli', account_id: accountId, scope: record.scope, right: 'read', until: null })
   desk.changed()
-}
-
-const clientOf = (question: Asked | undefined): { client_id?: string } => defined('client_id', question?.client.id)
-
-/** `{ [name]: value }`, or nothing when there is no value: absent is not `undefined` on the wire. */
-function defined<const K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
-  return (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V }
 }

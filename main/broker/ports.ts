@@ -9,6 +9,7 @@ import type {
   ActivityEntry,
   ActivityVerdict,
   Client,
+  ClientSession,
   Flow,
   Grant,
   Preferences,
@@ -56,6 +57,8 @@ export interface ClientRecord extends Client {
   readonly token_hash: string
   /** Ed25519, raw, base64url. */
   readonly public_key?: string
+  /** Of the record behind a session's token, which is kept in memory and never saved. */
+  readonly session?: ClientSession
 }
 
 /** An access token as held; `expires_at` and `obtained_at` in seconds since the epoch. */

@@ -59,6 +59,7 @@ export async function unlinkAccount(desk: Desk, record: AccountRecord, keepRemot
     desk.tokens.reopen(record.id)
   }
   for (const grant of desk.grants.all()) if (grant.account_id === record.id) await desk.dropGrant(grant)
+  await desk.forgetChoices((choice) => choice.account_id === record.id)
   const report: UnlinkReport = {
     account_id: record.id,
     remote: keepRemote ? 'kept' : (revoked?.kind ?? 'unsupported'),

@@ -5,7 +5,7 @@
  */
 import type { TokenRequest, UseRequest } from '../contract/client-api.ts'
 import type { ErrorCode } from '../contract/errors.ts'
-import { noteRefusal } from './activity.ts'
+import { noteRefusal, sessionWords } from './activity.ts'
 import type { Permit } from './consent.ts'
 import type { Desk } from './desk.ts'
 import type { AccessToken, AccountRecord, ApiAnswer, ApiCall, ClientRecord, Connection, TokenVerdict } from './ports.ts'
@@ -110,7 +110,11 @@ function noteUse(
       outcome,
       client_id: client.id,
       account_id: account.id,
-      detail: detail === undefined ? call : `${call}: ${detail}`,
+      detail: [
+        ...(client.session ? [sessionWords(client.session)] : []),
+        call,
+        ...(detail === undefined ? [] : [detail]),
+      ].join(': '),
       took_ms: Math.round(desk.ports.clock.monotonic() - started),
     })
   }

@@ -19,6 +19,8 @@ export interface Pending {
 export interface CallOptions {
   /** Seconds to wait for the answer. */
   readonly wait?: number
+  /** For whom we ask, where we only carry: visible ASCII on one line. */
+  readonly caller?: string
   /** Told which question waits for the person, when one does. */
   readonly onPending?: (pending: Pending) => void
 }
@@ -36,12 +38,21 @@ export async function callBroker<Name extends Exclude<keyof ClientApi, 'hello'>>
   options: CallOptions = {},
 ): Promise<AnswerOf<Name>> {
   const { method, path, open } = clientRoutes[name]
-  const connection = await openDoor(askingAddress(env), env)
+  const address = askingAddress(env)
+  const connection = await openDoor(address, env)
   try {
+    const target = method === 'GET' ? targetOf(path, argument) : path
+    const bearer = open ? undefined : clientToken(env)
+    const keyFile = env['VALETKEY_CLIENT_KEY'] ?? ''
+    const signs = keyFile !== '' && (!open || (argument as { readonly public_key?: string }).public_key !== undefined)
     const reply = await connection.ask({
       method,
-      target: path.replace('{id}', encodeURIComponent((argument as { readonly id?: string } | undefined)?.id ?? '')),
-      ...(!open && { bearer: clientToken(env) }),
+      target,
+      ...(bearer !== undefined && { bearer }),
+      ...(options.caller !== undefined && { caller: options.caller }),
+      ...(signs && {
+        proof: (await import('./client-key.ts')).sign(keyFile, { method, target, address: nameOf(address) }, bearer),
+      }),
       ...(method === 'POST' && { body: argument ?? {} }),
       patience: (options.wait ?? usualWait) * 1000,
       onInformation: (headers) => {
@@ -54,6 +65,13 @@ export async function callBroker<Name extends Exclude<keyof ClientApi, 'hello'>>
   } finally {
     connection.close()
   }
+}
+
+/** The path with the question's id in its place, and how long to wait for its answer. */
+function targetOf(path: string, argument: unknown): string {
+  const { id = '', wait } = (argument ?? {}) as { readonly id?: string; readonly wait?: number }
+  const target = path.replace('{id}', encodeURIComponent(id))
+  return wait === undefined ? target : `${target}?wait=${String(wait)}`
 }
 
 /** A connection to `address` that is known to lead to our broker. Throws `not_running` when what answers there is not. */

@@ -11,6 +11,10 @@ export interface Question {
   readonly method: string
   readonly target: string
   readonly bearer?: string
+  /** That the caller holds its client's key; see `proofHeader`. */
+  readonly proof?: string
+  /** For whom we ask, where we only carry; see `callerHeader`. */
+  readonly caller?: string
   /** Header fields beside ours; names and values have been checked to be some. */
   readonly fields?: Readonly<Record<string, string>>
   /** Sent as JSON. */
@@ -117,10 +121,13 @@ export function notRunning(where: string, cause?: unknown): BrokerError {
   })
 }
 
-function requestText(address: Address, { method, target, bearer, fields = {}, body, content }: Question): string {
+function requestText(address: Address, question: Question): string {
+  const { method, target, bearer, proof, caller, fields = {}, body, content } = question
   const json = body === undefined ? '' : JSON.stringify(body)
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${address.kind === 'tcp' ? address.name : 'localhost'}`]
   if (bearer !== undefined) lines.push(`Authorization: Bearer ${bearer}`)
+  if (proof !== undefined) lines.push(`Valetkey-Proof: ${proof}`)
+  if (caller !== undefined) lines.push(`Valetkey-Caller: ${caller}`)
   for (const [name, value] of Object.entries(fields)) lines.push(`${name}: ${value}`)
   if (content !== undefined) lines.push(`Content-Length: ${String(content.length)}`)
   else if (body !== undefined)

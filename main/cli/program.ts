@@ -7,6 +7,7 @@ import { BrokerError } from '../contract/errors.ts'
 import type { ClientKind } from '../contract/model.ts'
 import { invalidateToken, listAccounts, unlinkAccount } from './commands/accounts.ts'
 import { exportActivity, retainActivity, showActivity, verifyActivity } from './commands/activity.ts'
+import { type ClientSessionOptions, runClientSession } from './commands/client-session.ts'
 import {
   approve,
   type ApproveOptions,
@@ -111,7 +112,7 @@ function build(session: Session, exit: (code: number) => void): Command {
   addBroker(command, session, exit)
   addAccounts(command, session, exit)
   addProfiles(command, session, exit)
-  addConsent(command, session)
+  addConsent(command, session, exit)
   addNativeHost(command, session)
   addTools(command, session, exit)
   addServers(command, session, exit)
@@ -287,25 +288,38 @@ function addFetch(command: Add, session: Session, exit: (code: number) => void):
     })
 }
 
-function addConsent(command: Add, session: Session): void {
+function addConsent(command: Add, session: Session, exit: (code: number) => void): void {
   command('pair <NAME>', 'pair a program; prints its client token, once')
     .addOption(
       new Option('--kind <KIND>', 'what it is').choices(['script', 'extension', 'agent', 'cli']).default('script'),
     )
+    .option('--key <FILE>', 'it signs its requests with the Ed25519 key in this file, which is made if it is not there')
     .addOption(new Option('--timeout <SECONDS>', 'how long to wait for the person').argParser(seconds(600)))
-    .action((name: string, options: { readonly kind: ClientKind; readonly timeout?: number }) =>
+    .action((name: string, options: { readonly kind: ClientKind; readonly key?: string; readonly timeout?: number }) =>
       pairClient(session, name, options),
     )
+  command('session <NAME> <COMMAND...>', 'run a command whose processes ask as one, with a client token of its own')
+    .addOption(
+      new Option('--right <RIGHT>', 'what its processes may do at most').choices(['use', 'read']).default('use'),
+    )
+    .addOption(new Option('--lifetime <SECONDS>', 'at most eight hours').argParser(seconds(28_800)))
+    .option('--as <CLIENT>', 'as this program, whose token is in VALETKEY_CLIENT_TOKEN')
+    .action(async (name: string, words: readonly string[], options: ClientSessionOptions) => {
+      exit(await runClientSession(session, name, words, options))
+    })
   command('clients', 'the programs that are paired').action(() => listClients(session))
   command('consents', 'which program may do what with which account').action(() => listConsents(session))
-  command('revoke <CLIENT_OR_CONSENT>', 'take a pairing or a consent back').action((words: string) =>
-    revoke(session, words),
+  command('revoke <CLIENT_OR_ID>', 'take a pairing, a consent, a remembered account or a session back').action(
+    (words: string) => revoke(session, words),
   )
   command('requests', 'what is waiting for your answer').action(() => listRequests(session))
   command('approve <ID>', 'say yes, with the code the asking program shows')
-    .addOption(new Option('--for <HOW_LONG>', 'once unless told').choices(['once', '1h', '8h', 'always']))
+    .addOption(
+      new Option('--for <HOW_LONG>', 'once unless told').choices(['once', '1h', '8h', 'until-locked', 'always']),
+    )
     .addOption(new Option('--right <RIGHT>', 'have the token injected, or be given it').choices(['use', 'read']))
-    .option('--account <ACCOUNT>', 'which account, where several fit')
+    .option('--account <ACCOUNT>', 'which account, where several fit; remembered for this program')
+    .option('--scope <SCOPE>', 'only this much of what it asks for')
     .option('--code <CODE>', 'the code, where there is no terminal to ask on')
     .action((id: string, { json: _json, ...options }: ApproveOptions & { readonly json?: boolean }) =>
       approve(session, id, options),

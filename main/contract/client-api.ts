@@ -3,7 +3,7 @@
  * has a type. The rule: a program can ask and can be told; nothing here approves, links, unlinks or configures, so
  * deciding is out of reach of the door that asks, not merely forbidden behind it.
  */
-import { BrokerError } from './errors.ts'
+import { BrokerError, type Resolve } from './errors.ts'
 import {
   base64url,
   boolean,
@@ -16,7 +16,7 @@ import {
   optional,
   text,
 } from './parse.ts'
-import type { AccountState, ClientKind, RequestKind, RequestState, Right } from './model.ts'
+import type { AccountState, AccountWords, ClientKind, RequestKind, RequestState, Right } from './model.ts'
 
 /** `never`: answer from what is there. `notify`: leave a question for the person and answer at once. `prompt`: wait for the person. */
 export type Interaction = 'never' | 'notify' | 'prompt'
@@ -36,7 +36,7 @@ export interface HelloAnswer {
 export interface PairRequest {
   readonly name: string
   readonly kind: ClientKind
-  /** The client's own Ed25519 key, raw, base64url; kept for proof of possession. */
+  /** The client's own Ed25519 key, raw, base64url. Whoever pairs with one signs this call and every later one; see `proofHeader`. */
   readonly public_key?: string
 }
 
@@ -123,8 +123,49 @@ export interface RequestAnswer {
   readonly id: string
   readonly kind: RequestKind
   readonly state: RequestState
+  /** What is asked for; of an approved one, what the person allowed, which may be less. */
+  readonly right: Right
+  readonly scope: string
   /** What the asking client shows, for the person to compare. */
   readonly code: string
+  readonly expires_at: number
+}
+
+/** A wish for access, put to the person without waiting for them. */
+export interface AccessWish extends AccountWords {
+  readonly scope?: string
+  /** `use` unless told. */
+  readonly right?: Right
+  readonly reason?: string
+}
+
+export interface AccessAnswer {
+  readonly state: Extract<RequestState, 'pending' | 'approved'>
+  readonly right: Right
+  /** Which account, where that is clear. */
+  readonly account?: { readonly id: string; readonly label: string }
+  /** While it is pending: which question waits (for `request`), what the client shows, and what the person can do. */
+  readonly id?: string
+  readonly code?: string
+  readonly expires_at?: number
+  readonly resolve?: Resolve
+}
+
+/** A client token for the caller's own subprocesses. */
+export interface SessionRequest {
+  /** Written into every row of activity beside the client's own. */
+  readonly name: string
+  /** `use` unless told; `read` only for a client that may read the tokens of some account. */
+  readonly right?: Right
+  /** Seconds, at most eight hours; eight hours unless told. */
+  readonly lifetime?: number
+}
+
+export interface SessionAnswer {
+  readonly session_id: string
+  /** Given once. */
+  readonly client_token: string
+  readonly right: Right
   readonly expires_at: number
 }
 
@@ -141,7 +182,13 @@ export interface ClientApi {
   token(request: TokenRequest): Promise<TokenAnswer>
   invalidate(request: InvalidateRequest): Promise<TokenAnswer>
   accounts(): Promise<AccountsAnswer>
-  request(request: { readonly id: string }): Promise<RequestAnswer>
+  /** `wait`: seconds to wait for the person while it is pending. */
+  request(request: { readonly id: string; readonly wait?: number }): Promise<RequestAnswer>
+  /** Leaves a question for the person and answers at once; without one where it is granted already. */
+  requestAccess(request: AccessWish): Promise<AccessAnswer>
+  startSession(request: SessionRequest): Promise<SessionAnswer>
+  /** One's own, by its id; without one, the session this call is made with. */
+  endSession(request: { readonly id?: string }): Promise<{ readonly ended: boolean }>
   status(): Promise<StatusAnswer>
 }
 
@@ -176,7 +223,21 @@ export const clientCalls: Calls<ClientApi> = {
   }),
   invalidate: object({ account: text(256), token_id: text(64) }),
   accounts: nothing,
-  request: object({ id: text(64) }),
+  request: object({ id: text(64), wait: optional(integer(0, 60)) }),
+  requestAccess: object({
+    account: optional(text(256)),
+    provider: optional(text(64)),
+    issuer: optional(text(1024)),
+    scope: optional(scope),
+    right: optional(oneOf('use', 'read')),
+    reason: optional(text(200)),
+  }),
+  startSession: object({
+    name: text(64),
+    right: optional(oneOf('use', 'read')),
+    lifetime: optional(integer(1, 28_800)),
+  }),
+  endSession: object({ id: optional(text(64)) }),
   status: nothing,
 }
 
@@ -188,6 +249,9 @@ export const clientRoutes = {
   invalidate: { method: 'POST', path: '/v1/invalidate', open: false },
   accounts: { method: 'GET', path: '/v1/accounts', open: false },
   request: { method: 'GET', path: '/v1/requests/{id}', open: false },
+  requestAccess: { method: 'POST', path: '/v1/requests', open: false },
+  startSession: { method: 'POST', path: '/v1/sessions', open: false },
+  endSession: { method: 'POST', path: '/v1/sessions/end', open: false },
   status: { method: 'GET', path: '/v1/status', open: false },
 } as const satisfies Record<
   keyof ClientApi,
@@ -242,3 +306,29 @@ export const parseUse: Parser<UseRequest> = object({
   timeout: optional(integer(0, 600)),
   reason: optional(text(200)),
 })
+
+/** The header in which a relay says for whom it asks (see `Peer.says`): visible ASCII and spaces, at most 200 characters. */
+export const callerHeader = 'valetkey-caller'
+
+/** The header in which a client that paired with a key proves, for each request anew, that it holds it. */
+export const proofHeader = 'valetkey-proof'
+
+/** What one proof is good for: this request, at this address, with this token, once. Members as in RFC 9449 section 4.2. */
+export interface ProofClaims {
+  readonly method: string
+  /** The request target as it is sent. */
+  readonly target: string
+  /** What `hello` signs as well: the socket path or `127.0.0.1:port` that was dialled. */
+  readonly address: string
+  /** SHA-256 of the client token, base64url; empty while pairing. */
+  readonly token_hash: string
+  /** Milliseconds since the epoch. */
+  readonly issued_at: number
+  /** 16 to 32 random bytes, base64url, never used twice. */
+  readonly nonce: string
+}
+
+/** What is signed with the client's key. The header's value is `issued_at.nonce.signature`, the signature in base64url. */
+export function proofMessage({ method, target, address, token_hash, issued_at, nonce }: ProofClaims): string {
+  return ['valetkey-proof-v1', method, target, address, token_hash, String(issued_at), nonce].join('\n')
+}

@@ -51,6 +51,35 @@ export interface Client {
   readonly kind: ClientKind
   readonly paired_at: number
   readonly last_used_at?: number
+  /** Which account the person meant, where this client's words fit several. */
+  readonly choices?: readonly AccountChoice[]
+  /** It signs its requests with a key of its own, so its token alone opens nothing. */
+  readonly keyed?: boolean
+  /** Running under it just now, in memory alone. */
+  readonly sessions?: readonly ClientSession[]
+}
+
+/** The words in which a client names an account. */
+export interface AccountWords {
+  readonly account?: string
+  readonly provider?: string
+  readonly issuer?: string
+}
+
+/** The account the person chose once for a client's words; it permits nothing by itself. */
+export interface AccountChoice extends AccountWords {
+  readonly id: string
+  readonly account_id: string
+  readonly chosen_at: number
+}
+
+/** A client token for a client's own subprocesses: it never may more than its client, and ends by itself. */
+export interface ClientSession {
+  readonly id: string
+  readonly name: string
+  /** `use`: no call with it is answered with a token. */
+  readonly right: Right
+  readonly expires_at: number
 }
 
 /** `use`: have the token injected. `read`: be given the token, which includes `use`. */
@@ -69,10 +98,31 @@ export interface Grant {
   readonly until: number | null
   /** Spent by its first use. */
   readonly once?: boolean
+  /** Ends when the vault locks or the broker stops, whatever comes first; kept in memory alone. `until` is `null` then. */
+  readonly until_locked?: boolean
 }
 
 export type RequestKind = 'pair' | 'access' | 'sign-in'
 export type RequestState = 'pending' | 'approved' | 'denied' | 'expired'
+
+/** The process at the other end of a connection. */
+export interface Peer {
+  readonly pid?: number
+  /** The file it runs; of a script that is its interpreter. */
+  readonly executable?: string
+  readonly uid?: number
+  /** For whom a relay says that it asks: which extension of which browser. Its word alone, also where the rest is verified. */
+  readonly says?: string
+  /** By whose word the process is this one: the operating system's (`true`), or nobody's we could check. */
+  readonly verified: boolean
+}
+
+/**
+ * What a pairing has to do with the clients there are. `same-key`: it holds the key of the client of this name, which it
+ * replaces, consents included. `key-changed`: a client of this name holds a key, and this is not it. `same-name`: a client
+ * without a key has this name.
+ */
+export type Namesake = 'same-key' | 'key-changed' | 'same-name'
 
 /** A question to the person: WHO asks, for WHAT, WHICH account. */
 export interface AccessRequest {
@@ -86,11 +136,17 @@ export interface AccessRequest {
     readonly provider: string
     readonly provider_name: string
   }
+  /** The ids of the accounts that fit, where the question leaves open which. */
+  readonly candidates?: readonly string[]
   /** Only what is asked beyond what the client already has. */
   readonly scope: string
   readonly right: Right
   /** The client's own words; unverified. */
   readonly reason?: string
+  /** Who holds the connection on which it was asked first; absent until that is known. */
+  readonly peer?: Peer
+  /** Of a pairing. */
+  readonly namesake?: Namesake
   /** The code the asking client displays. Absent on a surface where the person has to type it. */
   readonly code?: string
   readonly created_at: number
@@ -216,7 +272,21 @@ export interface ProviderCheck {
 export type VaultState = 'unlocked' | 'locked' | 'read-only' | 'damaged'
 
 /** How long a consent lasts. */
-export type Duration = 'once' | '1h' | '8h' | 'always'
+export type Duration = 'once' | '1h' | '8h' | 'until-locked' | 'always'
+
+/**
+ * The right a plain yes gives, on every surface: what was asked for, but to an agent never more than `use`, so that letting
+ * it read tokens is always a choice of its own.
+ */
+export function offeredRight({
+  client,
+  right,
+}: {
+  readonly client: { readonly kind: ClientKind }
+  readonly right: Right
+}): Right {
+  return client.kind === 'agent' ? 'use' : right
+}
 
 /** What the person has set; nothing in it is secret, and nothing in it weakens a rule. */
 export interface Preferences {

@@ -141,12 +141,19 @@ export interface WindowApi {
     readonly id: string
     readonly code?: string
     readonly for?: Duration
+    /** `offeredRight` unless told. */
     readonly right?: Right
     readonly account?: string
+    /** Less than was asked for, where the person allows only that. */
+    readonly scope?: string
   }): Promise<AccessRequest>
   deny(request: { readonly id: string }): Promise<AccessRequest>
   revokeClient(request: { readonly client: string }): Promise<Client>
   revokeGrant(request: { readonly id: string }): Promise<Grant>
+  /** Next time the client's words fit several accounts, the person is asked which again. */
+  forgetChoice(request: { readonly id: string }): Promise<Client>
+  /** Ends a client's session; the client stays as it is. */
+  stopSession(request: { readonly id: string }): Promise<Client>
   /** Newest first; `before` is the id of the oldest row already shown, `after` of the newest. */
   activity(request: {
     readonly before?: number
@@ -181,7 +188,7 @@ const idOrText: Calls<WindowApi>['describeProvider'] = (value, path) =>
   typeof value === 'object' && value !== null && 'text' in value ? byText(value, path) : byId(value, path)
 const account = text(256)
 const profile = text(64)
-const duration = oneOf('once', '1h', '8h', 'always')
+const duration = oneOf('once', '1h', '8h', 'until-locked', 'always')
 
 export const windowCalls: Calls<WindowApi> = {
   snapshot: nothing,
@@ -220,10 +227,13 @@ export const windowCalls: Calls<WindowApi> = {
     for: optional(duration),
     right: optional(oneOf('use', 'read')),
     account: optional(account),
+    scope: optional(text(4096)),
   }),
   deny: object({ id }),
   revokeClient: object({ client: text(64) }),
   revokeGrant: object({ id }),
+  forgetChoice: object({ id }),
+  stopSession: object({ id }),
   activity: object({
     before: optional(integer(0, Number.MAX_SAFE_INTEGER)),
     after: optional(integer(0, Number.MAX_SAFE_INTEGER)),

@@ -5,15 +5,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AskingDoor, Line } from '../broker/doors.ts'
 import type { ClientRecord, Log } from '../broker/ports.ts'
-import { pendingHeaders } from '../contract/client-api.ts'
+import { callerHeader, pendingHeaders } from '../contract/client-api.ts'
 import { asBrokerError, BrokerError } from '../contract/errors.ts'
+import type { Peer } from '../contract/model.ts'
 import { callLimit, tooManyCalls, type Calls } from './calls-under-way.ts'
 import { carryOut, type Carriage, type CarriageParts } from './carriage.ts'
 import { tableFull, type Connection, type ConnectionPool } from './connection-pool.ts'
 import { describeFault } from './fault.ts'
-import { answerHeaders, errorHeaders, successHeaders } from './http-answer.ts'
+import { answerHeaders, errorBody, errorHeaders, successHeaders } from './http-answer.ts'
 import { bearerToken, bodyLimit, type Refusal, type RequestHead } from './http-guard.ts'
 import { parseJson } from './json-body.ts'
+import { lookUpPeer } from './peer.ts'
 
 const wrongType = new BrokerError('invalid_request', 'Send the body as application/json in UTF-8.', { status: 415 })
 const tooLarge = new BrokerError('invalid_request', `The body may have at most ${String(bodyLimit)} bytes.`, {
@@ -116,6 +118,13 @@ export class Exchange implements Line {
     if (socket !== null) socket.write(hint, 'latin1')
     // A pipelined request whose predecessor is still being answered gets its socket later.
     else this.#response.once('socket', (later: NodeJS.WritableStream) => this.#answered || later.write(hint, 'latin1'))
+  }
+
+  /** Who is at the other end of the connection, by the system's word. Never rejects. */
+  async peer(): Promise<Peer> {
+    const says = this.header(callerHeader)
+    const peer = await lookUpPeer(this.#request.socket)
+    return says !== undefined && /^[\x20-\x7e]{1,200}$/u.test(says) ? { ...peer, says } : peer
   }
 
   /**
@@ -300,7 +309,7 @@ export class Exchange implements Line {
 
   /** Ends with `error`. `close` also ends the connection; so does a body too long, or of unknown length, to be skipped. */
   refuse(error: BrokerError, headers: readonly string[] = [], close = false): void {
-    const body = JSON.stringify(error.toBody())
+    const body = errorBody(error)
     const { length } = this.head
     const ends = close || (!this.#request.complete && (length === 'chunked' || length > bodyLimit))
     this.#send(

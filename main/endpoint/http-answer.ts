@@ -4,6 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http'
 import type { BrokerError } from '../contract/errors.ts'
+import { nextSteps } from './next-steps.ts'
 
 /** What is on every answer, whatever its type. */
 export const secureHeaders: readonly string[] = [
@@ -39,9 +40,7 @@ export function successHeaders(bytes: number): string[] {
  * section 3), and when to ask again.
  */
 export function errorHeaders(error: BrokerError): string[] {
-  const retry =
-    error.retry_after ??
-    (error.code === 'temporarily_unavailable' || error.code === 'slow_down' ? defaultRetry : undefined)
+  const retry = retryAfter(error)
   return [
     ...[errorField, error.code],
     ...(error.status === 401 ? ['WWW-Authenticate', 'Bearer'] : []),
@@ -49,9 +48,22 @@ export function errorHeaders(error: BrokerError): string[] {
   ]
 }
 
+/** Seconds until asking again makes sense, of those refusals that pass. */
+function retryAfter({ code, retry_after }: BrokerError): number | undefined {
+  return retry_after ?? (code === 'temporarily_unavailable' || code === 'slow_down' ? defaultRetry : undefined)
+}
+
+/** The JSON of a refusal: whatever went wrong, a program can tell from it what to do next or what to show the person. */
+export function errorBody(error: BrokerError): string {
+  const retry_after = retryAfter(error)
+  const { error: code, error_description, resolve, ...rest } = error.toBody()
+  const hint = { ...resolve, command: resolve?.command ?? nextSteps[code] }
+  return JSON.stringify({ error: code, error_description, resolve: hint, ...rest, retry_after })
+}
+
 /** A whole refusal as text, for a connection on which no request was understood. The connection ends after it. */
 export function rawRefusal(error: BrokerError): string {
-  const body = JSON.stringify(error.toBody())
+  const body = errorBody(error)
   const headers = ['Connection', 'close', ...errorHeaders(error), ...answerHeaders(Buffer.byteLength(body))]
   let text = `HTTP/1.1 ${String(error.status)} ${STATUS_CODES[error.status] ?? 'Error'}\r\n`
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i] ?? ''}: ${headers[i + 1] ?? ''}\r\n`

@@ -4,7 +4,7 @@
  * the API's answer nothing comes back that sets a cookie, speaks for us, or quotes the token. Pure: names, values and
  * order of the rest stay as they are.
  */
-import { proxyHeaders, type UseRequest } from '../contract/client-api.ts'
+import { callerHeader, proofHeader, proxyHeaders, type UseRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 
 /** Name, value, name, value, ..., as `rawHeaders` of node:http. */
@@ -120,7 +120,7 @@ export function isRepeatable(method: string, fields: Fields): boolean {
 
 /** What the fields for us say. Throws `invalid_request` for one that is unknown, doubled, or makes no sense. */
 export function wishesOf(fields: Fields): Omit<Partial<Record<keyof UseRequest, unknown>>, 'account' | 'method'> {
-  const known = new Set<string>(Object.values(proxyHeaders))
+  const known = new Set<string>([...Object.values(proxyHeaders), proofHeader, callerHeader])
   for (const [name, raw] of each(fields))
     if (name.startsWith('valetkey-') && (!known.has(name) || name === proxyHeaders.error))
       throw invalid(`${raw} is not a header field of ours.`)

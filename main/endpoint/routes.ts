@@ -5,7 +5,7 @@
  */
 import type { AskingDoor } from '../broker/doors.ts'
 import type { ClientRecord } from '../broker/ports.ts'
-import { type ClientApi, clientCalls, clientRoutes, type TokenRequest } from '../contract/client-api.ts'
+import { type ClientApi, clientCalls, clientRoutes, proofHeader, type TokenRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 import type { Exchange } from './exchange.ts'
@@ -31,6 +31,7 @@ const invalidClient = new BrokerError('invalid_client', 'This needs the token of
   resolve: { command: 'valetkey pair NAME' },
 })
 const noSuchPath = new BrokerError('not_found', 'There is nothing at this path.')
+const onlyWait = new BrokerError('invalid_request', 'A question takes ?wait=SECONDS and nothing else.')
 const noQuery = new BrokerError('invalid_request', 'This call takes no query.')
 
 export interface AskingOptions {
@@ -51,8 +52,12 @@ export function serveAsking(options: AskingOptions): Handler {
   const proxy = createProxy(options)
   const carry = (exchange: Exchange, target: ProxyTarget): void => {
     const client = exchange.client(options.asking)
-    if (client === null) exchange.refuse(invalidClient)
-    else if (exchange.recognise()) proxy(exchange, client, target)
+    if (client === null) {
+      exchange.refuse(invalidClient)
+      return
+    }
+    if (client.public_key !== undefined) requireSigned(options, exchange, client.public_key, client.token_hash)
+    if (exchange.recognise()) proxy(exchange, client, target)
   }
   return (exchange) => {
     const { target, method } = exchange.head
@@ -92,6 +97,13 @@ export function serveAsking(options: AskingOptions): Handler {
         exchange.refuse(invalidClient)
         return
       }
+      if (client.public_key !== undefined)
+        try {
+          requireSigned(options, exchange, client.public_key, client.token_hash)
+        } catch (thrown) {
+          exchange.fail(thrown)
+          return
+        }
       // Recognised when the whole request is there: who only begins one holds no place that others may need.
       begin = (value) => {
         if (exchange.recognise())
@@ -103,10 +115,15 @@ export function serveAsking(options: AskingOptions): Handler {
   }
 }
 
-function routesOf({ asking, identity, address }: AskingOptions): ReadonlyMap<string, Route> {
+function routesOf(options: AskingOptions): ReadonlyMap<string, Route> {
+  const { asking, identity, address } = options
   const open: Readonly<Record<OpenName, OpenCall>> = {
     hello: (_argument, { head }) => Promise.resolve(answerHello(identity, helloNonce(head.target), address())),
-    pair: (argument, line) => asking.pair(clientCalls.pair(argument, ''), line),
+    pair: (argument, exchange) => {
+      const request = clientCalls.pair(argument, '')
+      if (request.public_key !== undefined) requireSigned(options, exchange, request.public_key, '')
+      return asking.pair(request, exchange)
+    },
   }
   const ofClient: Readonly<Record<Exclude<Name, OpenName>, ClientCall>> = {
     token: (argument, line, client) => {
@@ -115,7 +132,14 @@ function routesOf({ asking, identity, address }: AskingOptions): ReadonlyMap<str
     },
     invalidate: (argument, line, client) => asking.invalidate(client, clientCalls.invalidate(argument, ''), line),
     accounts: (_argument, _line, client) => asking.accounts(client),
-    request: (argument, _line, client) => asking.request(client, clientCalls.request(argument, '').id),
+    request: (argument, line, client) => {
+      const { id, wait } = clientCalls.request(argument, '')
+      return asking.request(client, id, wait, line)
+    },
+    requestAccess: (argument, line, client) =>
+      asking.requestAccess(client, clientCalls.requestAccess(argument, ''), line),
+    startSession: (argument, _line, client) => asking.startSession(client, clientCalls.startSession(argument, '')),
+    endSession: (argument, _line, client) => asking.endSession(client, clientCalls.endSession(argument, '').id),
     status: (_argument, _line, client) => asking.status(client),
   }
   const at = (name: Name): string => clientRoutes[name].path
@@ -132,6 +156,18 @@ function routesOf({ asking, identity, address }: AskingOptions): ReadonlyMap<str
   ])
 }
 
+/** That a request is signed with the key its program paired with. Throws what `requirePossession` throws. */
+function requireSigned(
+  { asking, address }: AskingOptions,
+  exchange: Exchange,
+  publicKey: string,
+  token_hash: string,
+): void {
+  const { method, target } = exchange.head
+  const request = { method, target, address: address(), token_hash }
+  asking.requirePossession(publicKey, request, exchange.header(proofHeader))
+}
+
 /** Token requests by the value they were parsed from: a frozen one that comes again need not be looked through again. */
 const parsed = new WeakMap<object, TokenRequest>()
 
@@ -146,14 +182,18 @@ function requestOf(argument: unknown): TokenRequest {
 const accountsPrefix = `${clientRoutes.accounts.path}/`
 const requestPrefix = clientRoutes.request.path.replace('{id}', '')
 
-/** The targets that are not just a path: `hello` with its nonce, and a question by its id. */
+/** The targets that are not just a path: `hello` with its nonce, and a question by its id, perhaps with `?wait=SECONDS`. */
 function matchTarget(routes: ReadonlyMap<string, Route>, target: string): Match {
   if (isHello(target)) return matched(routes.get(clientRoutes.hello.path), undefined)
   const path = target.split('?', 1)[0] ?? ''
   const id = path.startsWith(requestPrefix) ? path.slice(requestPrefix.length) : ''
-  const match = /^[\w.~-]{1,64}$/u.test(id)
-    ? matched(routes.get(clientRoutes.request.path), { id })
-    : matched(routes.get(path), undefined)
+  if (/^[\w.~-]{1,64}$/u.test(id)) {
+    const route = routes.get(clientRoutes.request.path)
+    if (path === target) return matched(route, { id })
+    const wait = /^\?wait=(\d{1,3})$/u.exec(target.slice(path.length))?.[1]
+    return wait === undefined ? onlyWait : matched(route, { id, wait: Number(wait) })
+  }
+  const match = matched(routes.get(path), undefined)
   return path === target || match === noSuchPath ? match : noQuery
 }
 

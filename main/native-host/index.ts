@@ -3,13 +3,14 @@
  * The native-messaging host: what a browser starts for an extension, between its pipe and the broker's socket. The rule: on
  * standard output nothing but frames; without an allowed caller nothing at all; and it ends when the browser lets go.
  */
+import { readlinkSync } from 'node:fs'
 import { BrokerError } from '../contract/errors.ts'
 import { homePaths } from '../contract/home.ts'
 import { callerOf, isAllowed } from './caller.ts'
 import { FrameReader, frameOf } from './frames.ts'
 import { relay, type Send } from './relay.ts'
 
-const { argv, env, platform, stderr, stdin, stdout } = process
+const { argv, env, platform, ppid, stderr, stdin, stdout } = process
 
 const send: Send = (answer) => {
   const frame = frameOf(answer)
@@ -20,11 +21,11 @@ const send: Send = (answer) => {
   }
 }
 
-function serve(): void {
+function serve(caller: string): void {
   const reader = new FrameReader()
   stdin.on('data', (bytes: Buffer) => {
     for (const incoming of reader.feed(bytes))
-      if (incoming.kind === 'message') void relay(incoming.value, env, send)
+      if (incoming.kind === 'message') void relay(incoming.value, env, send, caller)
       else {
         send({ error: new BrokerError('invalid_request', `Nothing more can be read: ${incoming.why}.`).toBody() })
         stdout.end(() => process.exit(1))
@@ -36,16 +37,29 @@ function serve(): void {
   stdout.on('error', () => process.exit(1))
 }
 
-function isWelcome(): boolean {
+/** The extension that started us, if it may. */
+function welcome(): string | undefined {
   try {
     const extension = callerOf(argv.slice(2))
-    return extension !== undefined && isAllowed(extension, homePaths(env, platform).nativeHost)
+    return extension !== undefined && isAllowed(extension, homePaths(env, platform).nativeHost) ? extension : undefined
   } catch (thrown) {
     // A browser keeps what a host says here in its own log.
     stderr.write(`${thrown instanceof Error ? thrown.message : 'the list of extensions cannot be read'}\n`)
-    return false
+    return undefined
   }
 }
 
-if (isWelcome()) serve()
-else process.exit(1)
+/** What the person is told of who asks through us; a browser is whatever started us. */
+function describe(extension: string): string {
+  const words = `browser extension ${extension}`
+  try {
+    const browser = readlinkSync(`/proc/${String(ppid)}/exe`)
+    return /^[\x21-\x7e]{1,100}$/u.test(browser) ? `${words} in ${browser}` : words
+  } catch {
+    return words
+  }
+}
+
+const extension = welcome()
+if (extension === undefined) process.exit(1)
+serve(describe(extension))

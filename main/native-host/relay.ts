@@ -16,13 +16,14 @@ export type Send = (answer: Readonly<Record<string, unknown>>) => void
 /** Seconds a call may wait for the person, beyond what it asks for itself. */
 const PATIENCE = 660
 
-/** Never rejects. */
-export async function relay(message: unknown, env: Environment, send: Send): Promise<void> {
+/** `caller`: for whom, as the person is told. Never rejects. */
+export async function relay(message: unknown, env: Environment, send: Send, caller?: string): Promise<void> {
   const { id, call, argument, client_token } = (message ?? {}) as Readonly<Record<string, unknown>>
   const known = typeof id === 'string' || typeof id === 'number' ? { id } : {}
   try {
     const value = await callBroker(tokenOnly(env, call, client_token), nameOf(call), checked(call, argument) as never, {
       wait: PATIENCE,
+      ...(caller !== undefined && { caller }),
       onPending: (pending) => {
         send({ ...known, pending })
       },
@@ -44,7 +45,9 @@ const checked = (call: unknown, argument: unknown): unknown => clientCalls[nameO
 /** The environment with the extension's token in the place of any other. Throws `invalid_client` where one is needed. */
 function tokenOnly(env: Environment, call: unknown, token: unknown): Environment {
   if (clientRoutes[nameOf(call)].open) return env
-  if (typeof token === 'string' && token !== '') return { ...env, VALETKEY_CLIENT_TOKEN: token }
+  // A key in the browser's environment is some other program's.
+  if (typeof token === 'string' && token !== '')
+    return { ...env, VALETKEY_CLIENT_TOKEN: token, VALETKEY_CLIENT_KEY: undefined }
   throw new BrokerError('invalid_client', 'A message needs the client token that pairing gave this extension.', {
     resolve: { command: 'pair' },
   })

@@ -4,7 +4,7 @@
  */
 import type { AccountRecord, ClientRecord } from '../broker/ports.ts'
 import type { Grant } from '../contract/model.ts'
-import { boolean, object, oneOf, optional, type Parser } from '../contract/parse.ts'
+import { boolean, list, object, oneOf, optional, type Parser } from '../contract/parse.ts'
 import { Damage } from './database.ts'
 
 /** Any text, control characters included: what is stored was judged where it came in. */
@@ -44,6 +44,19 @@ const client: Parser<ClientRecord> = object({
   last_used_at: optional(number),
   token_hash: string,
   public_key: optional(string),
+  choices: optional(
+    list(
+      object({
+        id: string,
+        account: optional(string),
+        provider: optional(string),
+        issuer: optional(string),
+        account_id: string,
+        chosen_at: number,
+      }),
+      64,
+    ),
+  ),
 })
 
 const grant: Parser<Grant> = object({

@@ -12,6 +12,7 @@ import { Dialog } from '../ui/dialog.tsx'
 import { Icon, Mark } from '../ui/icons.tsx'
 import { When } from '../ui/time.tsx'
 import { LongText, Name, Sentence } from '../ui/words.tsx'
+import { ClientFacts } from './client-facts.tsx'
 import { GrantList } from './grants.tsx'
 
 const EXAMPLE = 'valetkey token github'
@@ -132,6 +133,8 @@ function AppDetail({
         </dd>
         <dt>{text.apps.kind}</dt>
         <dd>{kindWords(client.kind)}</dd>
+        <dt>{text.apps.key}</dt>
+        <dd>{client.keyed ? text.apps.keyed : text.apps.unkeyed}</dd>
         <dt>{text.apps.paired}</dt>
         <dd>
           <When at={client.paired_at} now={now} />
@@ -139,6 +142,7 @@ function AppDetail({
         <dt>{text.apps.lastUsed}</dt>
         <dd>{client.last_used_at === undefined ? text.never : <When at={client.last_used_at} now={now} />}</dd>
       </dl>
+      <ClientFacts client={client} snapshot={snapshot} now={now} />
       <h3>{text.apps.grants}</h3>
       {grants.length === 0 ? (
         <p className="quiet-text">{text.apps.noGrants}</p>

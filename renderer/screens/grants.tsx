@@ -61,6 +61,8 @@ function GrantRow({ grant, now, name, href }: RowProps): ReactElement {
           {rightWords(grant.right).short},{' '}
           {grant.once ? (
             text.apps.once
+          ) : grant.until_locked ? (
+            text.apps.untilLocked
           ) : grant.until === null ? (
             text.apps.always
           ) : (

@@ -4,15 +4,16 @@
  * shortcut.
  */
 import { type ReactElement, useId, useState } from 'react'
-import type { AccessRequest, Account, Duration } from '../../main/contract/model.ts'
+import { type AccessRequest, type Duration, offeredRight } from '../../main/contract/model.ts'
 import type { Snapshot } from '../../main/contract/window-api.ts'
 import { type Answer, choicesFor, type Ending, type Questions } from '../questions.ts'
-import { consequence, durations, durationWords, kindWords, questionTitle, rightWords } from '../terms.ts'
+import { consequence, questionTitle, rightWords } from '../terms.ts'
 import { text } from '../text.ts'
-import { Button, Problem } from '../ui/action.tsx'
-import { Icon, Mark } from '../ui/icons.tsx'
+import { Button, Note, Problem } from '../ui/action.tsx'
+import { Icon } from '../ui/icons.tsx'
 import { When } from '../ui/time.tsx'
-import { LongText, Name, plain, Scopes, Sentence } from '../ui/words.tsx'
+import { Name, Sentence } from '../ui/words.tsx'
+import { HowLong, Reading, scopesOf, Which, Who } from './question-facts.tsx'
 
 interface QuestionProps {
   readonly request: AccessRequest
@@ -38,12 +39,25 @@ export function Question({
   const [duration, setDuration] = useState<Duration>(snapshot.preferences.approval_duration)
   const choices = request.kind === 'access' && !request.account ? choicesFor(request, snapshot.accounts) : []
   const [chosen, setChosen] = useState('')
+  const [reads, setReads] = useState(offeredRight(request) === 'read')
+  const [left, setLeft] = useState<ReadonlySet<string>>(new Set())
   const account = request.account
     ? undefined
     : choices.length === 1
       ? choices[0]?.id
       : choices.find((choice) => choice.id === chosen)?.id
-  const missing = request.kind === 'access' && !request.account && account === undefined
+  const scopes = scopesOf(
+    request,
+    snapshot.accounts.find(({ id: known }) => known === (request.account?.id ?? account)),
+  )
+  const allowed = scopes.filter((scope) => !left.has(scope))
+  const missing =
+    request.kind === 'access' && !request.account && account === undefined
+      ? text.approvals.accountNeeded
+      : scopes.length > 0 && allowed.length === 0
+        ? text.approvals.scopeNeeded
+        : undefined
+  const right = request.right === 'read' && reads ? 'read' : 'use'
   const why = live ? (armed ? undefined : text.approvals.arming) : text.approvals.lost
   const isBusy = busy === request.id
   return (
@@ -64,17 +78,34 @@ export function Question({
           <span className="hint">{text.approvals.codeHint}</span>
         </div>
       )}
+      {request.namesake !== undefined && (
+        <Note tone={request.namesake === 'key-changed' ? 'bad' : 'warning'}>
+          <Sentence
+            of={text.approvals.namesakes[request.namesake]}
+            values={{ client: <Name of={request.client.name} /> }}
+          />
+        </Note>
+      )}
       <dl className="facts">
         <Who request={request} snapshot={snapshot} now={now} />
         <dt>{text.approvals.what}</dt>
         <dd>
-          <div className={request.kind === 'access' ? `band band-${request.right}` : 'band'}>
-            {request.kind === 'access' && <strong>{rightWords(request.right).title} </strong>}
-            {consequence(request.kind, request.right)}
+          <div className={request.kind === 'access' ? `band band-${right}` : 'band'}>
+            {request.kind === 'access' && <strong>{rightWords(right).title} </strong>}
+            {consequence(request.kind, right)}
           </div>
+          {request.kind === 'access' && request.right !== offeredRight(request) && (
+            <Reading reads={reads} onChange={setReads} />
+          )}
         </dd>
         {request.kind !== 'pair' && (
-          <Which request={request} snapshot={snapshot} choices={choices} chosen={chosen} onChoose={setChosen} />
+          <Which
+            {...{ request, snapshot, choices, chosen, scopes, left }}
+            onChoose={setChosen}
+            onLeave={(scope, leave) => {
+              setLeft((before) => new Set(leave ? [...before, scope] : [...before].filter((one) => one !== scope)))
+            }}
+          />
         )}
         {request.kind === 'access' && <HowLong name={`${id}-for`} duration={duration} onChange={setDuration} />}
       </dl>
@@ -84,7 +115,7 @@ export function Question({
         <div className="actions">
           <div className="decide-words row-more">
             <Sentence of={text.approvals.expires} values={{ time: <When at={request.expires_at} now={now} /> }} />
-            <p id={`${id}-why`}>{missing ? text.approvals.accountNeeded : why}</p>
+            <p id={`${id}-why`}>{missing ?? why}</p>
           </div>
           <Button
             disabled={isBusy}
@@ -96,10 +127,10 @@ export function Question({
           </Button>
           <Button
             tone="primary"
-            disabled={!armed || !live || busy !== undefined || missing}
+            disabled={!armed || !live || busy !== undefined || missing !== undefined}
             describedBy={`${id}-why`}
             onPress={() => {
-              onDecide({ for: duration, account })
+              onDecide({ for: duration, account, right, scope: left.size === 0 ? undefined : allowed.join(' ') })
             }}
           >
             {request.kind === 'pair'
@@ -129,127 +160,5 @@ export function EndedQuestion({
         <Sentence of={text.approvals.ended[ended]} values={{ client: <Name of={request.client.name} /> }} />
       </span>
     </p>
-  )
-}
-
-function Who({
-  request,
-  snapshot,
-  now,
-}: {
-  readonly request: AccessRequest
-  readonly snapshot: Snapshot
-  readonly now: number
-}): ReactElement {
-  const client = snapshot.clients.find((other) => other.id === request.client.id)
-  return (
-    <>
-      <dt>{text.approvals.who}</dt>
-      <dd className="who">
-        <Mark of={request.client.name} round />
-        <div>
-          <LongText of={request.client.name} />
-          <div className="row-more">
-            {kindWords(request.client.kind)}.{' '}
-            {client ? (
-              <Sentence of={text.approvals.paired} values={{ time: <When at={client.paired_at} now={now} /> }} />
-            ) : (
-              text.approvals.unverified
-            )}
-          </div>
-          {request.reason !== undefined && (
-            <div className="reason">
-              {text.approvals.reason} <LongText of={request.reason} />
-            </div>
-          )}
-        </div>
-      </dd>
-    </>
-  )
-}
-
-interface WhichProps {
-  readonly request: AccessRequest
-  readonly snapshot: Snapshot
-  readonly choices: readonly Account[]
-  readonly chosen: string
-  readonly onChoose: (id: string) => void
-}
-
-function Which({ request, snapshot, choices, chosen, onChoose }: WhichProps): ReactElement {
-  const id = useId()
-  const only = choices.length === 1 ? choices[0] : undefined
-  const label = request.account?.label ?? only?.label
-  const has = snapshot.grants.some(
-    (grant) => grant.client_id === request.client.id && grant.account_id === (request.account ?? only)?.id,
-  )
-  return (
-    <>
-      <dt>{text.approvals.which}</dt>
-      <dd>
-        {label !== undefined ? (
-          <LongText of={label} />
-        ) : (
-          choices.length > 1 && (
-            <div className="field">
-              <label htmlFor={id}>{text.approvals.account}</label>
-              <select
-                id={id}
-                value={chosen}
-                onChange={(event) => {
-                  onChoose(event.target.value)
-                }}
-              >
-                <option value="">{text.approvals.chooseAccount}</option>
-                {choices.map((choice) => (
-                  <option key={choice.id} value={choice.id}>
-                    {plain(choice.label)} ({plain(choice.provider_name)})
-                  </option>
-                ))}
-              </select>
-            </div>
-          )
-        )}
-        {request.kind === 'access' && (
-          <div className="may">
-            <span className="row-more">{has ? text.approvals.mayAlso : text.approvals.may}</span>{' '}
-            {request.scope.trim() === '' ? text.approvals.allScopes : <Scopes of={request.scope} />}
-          </div>
-        )}
-      </dd>
-    </>
-  )
-}
-
-function HowLong({
-  name,
-  duration,
-  onChange,
-}: {
-  readonly name: string
-  readonly duration: Duration
-  readonly onChange: (duration: Duration) => void
-}): ReactElement {
-  return (
-    <>
-      <dt id={`${name}-label`}>{text.approvals.how}</dt>
-      <dd>
-        <fieldset className="durations" aria-labelledby={`${name}-label`}>
-          {durations.map((choice) => (
-            <label key={choice} className="choice">
-              <input
-                type="radio"
-                name={name}
-                checked={duration === choice}
-                onChange={() => {
-                  onChange(choice)
-                }}
-              />
-              <span>{durationWords(choice)}</span>
-            </label>
-          ))}
-        </fieldset>
-      </dd>
-    </>
   )
 }

@@ -55,7 +55,11 @@ function reference({ bytes, options = 0, chunk = 0 }: Case): Told & { readonly l
       throw new BrokerError('server_error', 'The broker answered with something that is not a token.', {
         resolve: { command: 'valetkey doctor' },
       })
-    const line = json ? JSON.stringify(answer) : (options & HEADER) !== 0 ? `Authorization: ${authorization}` : access_token
+    const line = json
+      ? JSON.stringify(answer)
+      : (options & HEADER) !== 0
+        ? `Authorization: ${authorization}`
+        : access_token
     return { status: 0, stdout: `${line}\n`, stderr: said.join(''), last: '' }
   } catch (thrown) {
     const error = asBrokerError(thrown)
@@ -88,14 +92,28 @@ const { value: anything } = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }))
 const line = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 40 })
-const mostly = <T>(usual: fc.Arbitrary<T>): fc.Arbitrary<unknown> => fc.oneof({ arbitrary: usual, weight: 12 }, { arbitrary: anything, weight: 1 })
+const mostly = <T>(usual: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+  fc.oneof({ arbitrary: usual, weight: 12 }, { arbitrary: anything, weight: 1 })
 
 const tokenBody = fc.record(
-  { access_token: mostly(line), token_type: text, authorization: mostly(line), scope: text, more: anything, account: anything },
+  {
+    access_token: mostly(line),
+    token_type: text,
+    authorization: mostly(line),
+    scope: text,
+    more: anything,
+    account: anything,
+  },
   { requiredKeys: ['access_token', 'authorization'], noNullPrototype: true },
 )
-const hints = fc.dictionary(fc.oneof(fc.constantFrom('command', 'url', 'code'), name), mostly(text), { maxKeys: 4, noNullPrototype: true })
-const candidate = fc.record({ id: mostly(text), label: mostly(text), provider: mostly(text), more: anything }, { requiredKeys: ['id', 'label'], noNullPrototype: true })
+const hints = fc.dictionary(fc.oneof(fc.constantFrom('command', 'url', 'code'), name), mostly(text), {
+  maxKeys: 4,
+  noNullPrototype: true,
+})
+const candidate = fc.record(
+  { id: mostly(text), label: mostly(text), provider: mostly(text), more: anything },
+  { requiredKeys: ['id', 'label'], noNullPrototype: true },
+)
 const refusalBody = fc.record(
   {
     error: mostly(fc.constantFrom(...Object.keys(errorTable), 'toString')),
@@ -125,7 +143,9 @@ const answer = fc
   .record({
     what: fc.oneof(
       tokenBody.map((body) => ({ status: 200, body: body as unknown })),
-      fc.tuple(refusalBody, fc.constantFrom(400, 401, 403, 409, 500, 503)).map(([body, status]) => ({ status, body: body as unknown })),
+      fc
+        .tuple(refusalBody, fc.constantFrom(400, 401, 403, 409, 500, 503))
+        .map(([body, status]) => ({ status, body: body as unknown })),
     ),
     spaces: fc.constantFrom(0, 0, 2),
     framing,
@@ -135,8 +155,14 @@ const answer = fc
   })
   .map(({ what, spaces, framing: how, early: questions, retry, size }) => {
     const body = Buffer.from(spelt(what.body, spaces, false))
-    const heads = questions.map(({ id, code }) => `HTTP/1.1 103 Early Hints\r\nvaletkey-REQUEST:${id}\r\nValetkey-Code: \t${code} \r\n\r\n`)
-    const lines = [`HTTP/1.1 ${String(what.status)} x`, 'Content-Type: application/json', ...(retry === undefined ? [] : [`Retry-After: ${String(retry)}`])]
+    const heads = questions.map(
+      ({ id, code }) => `HTTP/1.1 103 Early Hints\r\nvaletkey-REQUEST:${id}\r\nValetkey-Code: \t${code} \r\n\r\n`,
+    )
+    const lines = [
+      `HTTP/1.1 ${String(what.status)} x`,
+      'Content-Type: application/json',
+      ...(retry === undefined ? [] : [`Retry-After: ${String(retry)}`]),
+    ]
     if (how === 'length') lines.push(`Content-Length: ${String(body.length)}`)
     if (how === 'chunked') lines.push('Transfer-Encoding: chunked')
     const pieces: Buffer[] = []
@@ -160,7 +186,10 @@ const mutation = fc.record({
   from: fc.nat(100_000),
   byte: fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('"\\{}[]:,0-e\r\n \t\0u'))),
 })
-function mutate(bytes: Buffer, mutations: readonly (typeof mutation extends fc.Arbitrary<infer T> ? T : never)[]): Buffer {
+function mutate(
+  bytes: Buffer,
+  mutations: readonly (typeof mutation extends fc.Arbitrary<infer T> ? T : never)[],
+): Buffer {
   let changed = bytes
   for (const { kind, at, from, byte } of mutations) {
     const place = changed.length === 0 ? 0 : at % changed.length
@@ -177,7 +206,8 @@ function mutate(bytes: Buffer, mutations: readonly (typeof mutation extends fc.A
   return changed
 }
 
-const sample = <T>(arbitrary: fc.Arbitrary<T>, count: number): readonly T[] => fc.sample(arbitrary, { numRuns: count, seed })
+const sample = <T>(arbitrary: fc.Arbitrary<T>, count: number): readonly T[] =>
+  fc.sample(arbitrary, { numRuns: count, seed })
 
 describe('a fuzzed answer', () => {
   it('that is well formed is told as the command line tells it, to the byte', () => {
@@ -193,7 +223,9 @@ describe('a fuzzed answer', () => {
   })
 
   it('that is not is never taken for one', () => {
-    const mutated = fc.tuple(answer, fc.array(mutation, { minLength: 1, maxLength: 4 })).map(([bytes, mutations]) => mutate(bytes, mutations))
+    const mutated = fc
+      .tuple(answer, fc.array(mutation, { minLength: 1, maxLength: 4 }))
+      .map(([bytes, mutations]) => mutate(bytes, mutations))
     const cases = sample(fc.record({ kind: fc.constant('answer' as const), bytes: mutated, options, chunk }), 8_000)
     const told = harness.run(cases)
     let [accepted, same] = [0, 0]
@@ -215,11 +247,18 @@ describe('a fuzzed answer', () => {
   it('of any bytes, and any body read to its very end, upsets nothing', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
-      fc.tuple(fc.oneof(tokenBody, refusalBody), fc.array(mutation, { maxLength: 3 })).map(([body, mutations]) => mutate(Buffer.from(spelt(body, 0, true)), mutations)),
+      fc
+        .tuple(fc.oneof(tokenBody, refusalBody), fc.array(mutation, { maxLength: 3 }))
+        .map(([body, mutations]) => mutate(Buffer.from(spelt(body, 0, true)), mutations)),
     )
     const kind = fc.constantFrom('answer' as const, 'body' as const)
     const some = fc.record({ kind, bytes, options: fc.nat(15), chunk })
-    const ends = fc.record({ kind: fc.constant('answer' as const), bytes: answer.map((whole) => whole.subarray(0, whole.length - 3)), options: fc.constantFrom(16, 32, 20, 36), chunk })
+    const ends = fc.record({
+      kind: fc.constant('answer' as const),
+      bytes: answer.map((whole) => whole.subarray(0, whole.length - 3)),
+      options: fc.constantFrom(16, 32, 20, 36),
+      chunk,
+    })
     const cases = sample(fc.oneof(some, some, some, ends), 8_000)
     const told = harness.run(cases)
     expect(told.every(({ status, stdout }) => status === 0 || stdout === '')).toBe(true)
@@ -239,14 +278,38 @@ describe('a fuzzed answer', () => {
 })
 
 describe('fuzzed words', () => {
-  const words = ['--scope', '--min-valid', '--timeout', '--interaction', '--reason', '--as', '--json', '--header', '--force-refresh']
+  const words = [
+    '--scope',
+    '--min-valid',
+    '--timeout',
+    '--interaction',
+    '--reason',
+    '--as',
+    '--json',
+    '--header',
+    '--force-refresh',
+  ]
   const word = fc.oneof(
-    fc.constantFrom(...words, '--resource=https://x', '--audience', '--', '-', '-x', '--scop', '--scopes', '--json=', 'ada'),
+    fc.constantFrom(
+      ...words,
+      '--resource=https://x',
+      '--audience',
+      '--',
+      '-',
+      '-x',
+      '--scop',
+      '--scopes',
+      '--json=',
+      'ada',
+    ),
     fc.constantFrom('never', 'notify', 'prompt', '0', '007', '600', '601', '31536000', '1e3', '-1', ''),
     fc.tuple(fc.constantFrom(...words), text).map(([option, value]) => `${option}=${value}`),
     text,
   )
-  const argv = fc.array(word.filter((one) => !one.includes('\0')), { maxLength: 8 })
+  const argv = fc.array(
+    word.filter((one) => !one.includes('\0')),
+    { maxLength: 8 },
+  )
 
   it('are the same request, or the command line’s to judge', () => {
     const sound = (words: readonly string[]): boolean => words.every((one) => one.isWellFormed())
@@ -266,7 +329,10 @@ describe('fuzzed words', () => {
         outcomes.refused++
       }
       const ours = told[index]
-      expect({ ...ours, stdout: sorted(ours?.stdout) }, JSON.stringify(list)).toEqual({ ...expected, stdout: sorted(expected.stdout) })
+      expect({ ...ours, stdout: sorted(ours?.stdout) }, JSON.stringify(list)).toEqual({
+        ...expected,
+        stdout: sorted(expected.stdout),
+      })
     }
     expect(Math.min(outcomes.request, outcomes.refused)).toBeGreaterThan(300)
   })
@@ -316,7 +382,13 @@ describe('a signature', () => {
       add(key, Buffer.concat([signature.subarray(0, 32), higher]), message)
     }
     const zero = Buffer.alloc(32)
-    for (const point of ['01', '00', 'ec'.padEnd(62, 'f').concat('7f'), 'ed'.padEnd(62, 'f').concat('7f'), '01'.padEnd(62, '0').concat('80')]) {
+    for (const point of [
+      '01',
+      '00',
+      'ec'.padEnd(62, 'f').concat('7f'),
+      'ed'.padEnd(62, 'f').concat('7f'),
+      '01'.padEnd(62, '0').concat('80'),
+    ]) {
       const key = Buffer.from(point.padEnd(64, '0'), 'hex')
       add(key, Buffer.concat([key, zero]), Buffer.from('x'))
     }

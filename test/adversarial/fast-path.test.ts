@@ -88,7 +88,10 @@ describe('S1: an answer', () => {
 
   it('is understood byte by byte, of known length and in chunks, with questions before it', async () => {
     const chunks = `${json.slice(0, 9)}\r\n${(json.length - 9).toString(16)};x=y\r\n${json.slice(9)}\r\n0\r\nX: y\r\n\r\n`
-    const answers = [withLength(json), Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n9\r\n${chunks}`)]
+    const answers = [
+      withLength(json),
+      Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n9\r\n${chunks}`),
+    ]
     await serve((socket) => {
       oneByOne(socket, Buffer.concat([Buffer.from(early), answers.shift() ?? Buffer.alloc(0)]))
     })
@@ -100,7 +103,10 @@ describe('S1: an answer', () => {
   })
 
   it('is refused when there are two in one write', async () => {
-    await refuses((socket) => socket.write(Buffer.concat([withLength(json), withLength(json)])), broken('there is more than one answer'))
+    await refuses(
+      (socket) => socket.write(Buffer.concat([withLength(json), withLength(json)])),
+      broken('there is more than one answer'),
+    )
   })
 })
 
@@ -126,7 +132,10 @@ describe('S2: a length', () => {
   })
 
   it('that is more than comes is no answer', async () => {
-    await refuses((socket) => socket.end(withLength(json, '9999')), broken('the connection ended in the middle of the answer'))
+    await refuses(
+      (socket) => socket.end(withLength(json, '9999')),
+      broken('the connection ended in the middle of the answer'),
+    )
   })
 
   it.each([
@@ -147,30 +156,49 @@ describe('S2: a length', () => {
   it('that is not said ends with the connection, or with our patience for more', async () => {
     await serve((socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${json}`))
     expect(await fast()).toEqual({ code: 0, stdout: 'at-good\n', stderr: '' })
-    await refuses((socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${json}${' '.repeat(1_048_577)}`), broken('it is too long'))
+    await refuses(
+      (socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${json}${' '.repeat(1_048_577)}`),
+      broken('it is too long'),
+    )
   })
 
   it('of a head without end is refused, and so are informational answers without end', async () => {
-    await refuses((socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(40_000)}`), broken('its head is too long'))
-    await refuses((socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(40)), broken('it never gets to the answer'))
+    await refuses(
+      (socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(40_000)}`),
+      broken('its head is too long'),
+    )
+    await refuses(
+      (socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(40)),
+      broken('it never gets to the answer'),
+    )
   })
 
   it('is not asked for where it is not HTTP at all', async () => {
     await refuses((socket) => socket.write('SSH-2.0-x'), broken('it is not HTTP/1.1'))
     await refuses((socket) => socket.write('HTTP/1.1 99 x\r\n\r\n'), broken('it is not HTTP/1.1'))
-    await refuses((socket) => socket.write('HTTP/1.1 200 OK\r\nX Y: z\r\n\r\n'), broken('one of its headers is malformed'))
+    await refuses(
+      (socket) => socket.write('HTTP/1.1 200 OK\r\nX Y: z\r\n\r\n'),
+      broken('one of its headers is malformed'),
+    )
   })
 })
 
 describe('S3, S4: a body', () => {
   const quoted = (bytes: readonly number[]): Buffer =>
-    Buffer.concat([Buffer.from('{"access_token":"x","authorization":"x","more":"'), Buffer.from(bytes), Buffer.from('"}')])
+    Buffer.concat([
+      Buffer.from('{"access_token":"x","authorization":"x","more":"'),
+      Buffer.from(bytes),
+      Buffer.from('"}'),
+    ])
   const bodies: readonly (readonly [string, Buffer])[] = [
     ['invalid UTF-8', quoted([0x61, 0xff])],
     ['UTF-8 that is longer than it has to be', quoted([0xc0, 0xaf])],
     ['half a surrogate pair as UTF-8', quoted([0xed, 0xa0, 0x80])],
     ['a code point beyond the last', quoted([0xf4, 0x90, 0x80, 0x80])],
-    ['a character cut short', Buffer.from([...Buffer.from('{"access_token":"x","authorization":"x","more":"'), 0xe2, 0x82])],
+    [
+      'a character cut short',
+      Buffer.from([...Buffer.from('{"access_token":"x","authorization":"x","more":"'), 0xe2, 0x82]),
+    ],
     ['a line break inside a text', quoted([0x0a])],
     ['an escape there is not', quoted([0x5c, 0x78])],
     ['an escape cut short', quoted([...Buffer.from('\\u12')])],
@@ -185,7 +213,10 @@ describe('S3, S4: a body', () => {
   })
 
   it.each([
-    ['200 000 levels deep', `{"access_token":"x","authorization":"x","more":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
+    [
+      '200 000 levels deep',
+      `{"access_token":"x","authorization":"x","more":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
+    ],
     ['with its token twice', '{"access_token":"x","access_token":"y","authorization":"x"}'],
     ['with its token twice, once in disguise', '{"access_token":"x","access_t\\u006fken":"y","authorization":"x"}'],
   ])('%s is no JSON either', async (_what, body) => {
@@ -239,7 +270,9 @@ describe('S9: a stranger', () => {
       expect(broker.received).toHaveLength(1)
       // What it left about itself is believed only where nobody else could have written it.
       chmodSync(broker.paths.endpointFile, 0o644)
-      expect(await runFast(broker.home, ['token', 'ada'], { VALETKEY_URL: broker.url }, lone.program)).toEqual(handedOver)
+      expect(await runFast(broker.home, ['token', 'ada'], { VALETKEY_URL: broker.url }, lone.program)).toEqual(
+        handedOver,
+      )
       chmodSync(broker.paths.endpointFile, 0o600)
       chmodSync(broker.paths.run, 0o750)
       expect(await runFast(broker.home, ['token', 'ada'], {}, lone.program)).toEqual(handedOver)
@@ -268,7 +301,9 @@ describe('Threat 14: a crash', () => {
     }
     try {
       expect(await crash([lone.program, 'token', 'ada'], () => heard.includes(cliToken))).toEqual([])
-      const control = await crash(['sh', '-c', 'echo >started; read line'], () => readdirSync(folder).includes('started'))
+      const control = await crash(['sh', '-c', 'echo >started; read line'], () =>
+        readdirSync(folder).includes('started'),
+      )
       expect(control.some((name) => name.startsWith('core'))).toBe(relative)
     } finally {
       rmSync(folder, { recursive: true })

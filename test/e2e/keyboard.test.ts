@@ -72,6 +72,8 @@ describe('the keyboard alone', () => {
     await expectShown(card)
     await tabTo(page, 'For 8 hours')
     await press('ArrowRight')
+    expect(await card.getByLabel('Until Valetkey locks').isChecked()).toBe(true)
+    await press('ArrowRight')
     expect(await card.getByLabel('Until I stop it').isChecked()).toBe(true)
     await eventually(
       () => card.getByRole('button', { name: 'Allow' }).isEnabled(),

@@ -37,6 +37,7 @@ const evidence: readonly (readonly [about: RegExp, seen: RegExp])[] = [
 /** What differs from one run to the next, made equal on both sides before a transcript is compared. */
 const varying: readonly (readonly [RegExp, string])[] = [
   [/\b\d{3}-\d{3}\b/gu, 'CODE'],
+  [/(?<=asked by: )(?:\S+ \(process \d+, user \d+; says the system\)|not verified)/gu, 'PROGRAM'],
   [/(?<=approve |paired as |"request_id":")[\w-]{16}/gu, 'ID'],
 ]
 

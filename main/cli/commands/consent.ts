@@ -3,7 +3,15 @@
  * the person has read WHO asks, for WHAT, with WHICH account, and has typed the code that the asking program shows.
  */
 import { BrokerError } from '../../contract/errors.ts'
-import type { AccessRequest, ClientKind, Duration, Right } from '../../contract/model.ts'
+import {
+  type AccessRequest,
+  type ClientKind,
+  type Duration,
+  type Grant,
+  offeredRight,
+  type Peer,
+  type Right,
+} from '../../contract/model.ts'
 import type { Snapshot } from '../../contract/window-api.ts'
 import { callBroker } from '../broker-call.ts'
 import { fail, neutralise, print, printJson, say } from '../output.ts'
@@ -20,12 +28,12 @@ const tries = 3
 export async function pairClient(
   session: Session,
   name: string,
-  { kind, timeout }: { readonly kind: ClientKind; readonly timeout?: number },
+  { kind, key, timeout }: { readonly kind: ClientKind; readonly key?: string; readonly timeout?: number },
 ): Promise<void> {
   const answer = await callBroker(
-    session.env,
+    key === undefined ? session.env : { ...session.env, VALETKEY_CLIENT_KEY: key },
     'pair',
-    { name, kind },
+    { name, kind, ...(key !== undefined && { public_key: (await import('../client-key.ts')).publicKeyIn(key) }) },
     {
       // Going away withdraws the question.
       wait: timeout ?? pairingWait,
@@ -37,6 +45,8 @@ export async function pairClient(
   if (session.json) printJson(answer)
   else {
     say(`paired as ${neutralise(answer.client_id)}; this is its token, shown only now (for VALETKEY_CLIENT_TOKEN)`)
+    if (key !== undefined)
+      say(`it signs with ${neutralise(key)} (for VALETKEY_CLIENT_KEY); the token alone opens nothing`)
     print(neutralise(answer.client_token))
   }
 }
@@ -46,13 +56,17 @@ export async function listClients(session: Session): Promise<void> {
   if (session.json) printJson({ clients })
   else
     printTable(
-      ['name', 'kind', 'id', 'paired', 'last used'],
-      clients.map(({ name, kind, id, paired_at, last_used_at }) => [
-        name,
-        kind,
-        id,
-        formatTime(paired_at),
-        formatTime(last_used_at),
+      ['name', 'kind', 'id', 'paired', 'last used', 'key'],
+      clients.flatMap(({ name, kind, id, paired_at, last_used_at, keyed, sessions = [] }) => [
+        [name, kind, id, formatTime(paired_at), formatTime(last_used_at), keyed ? 'signs' : ''],
+        ...sessions.map((one) => [
+          `  session ${one.name}`,
+          one.right,
+          one.id,
+          `ends ${formatTime(one.expires_at)}`,
+          '',
+          '',
+        ]),
       ]),
       'no programs are paired',
     )
@@ -60,47 +74,66 @@ export async function listClients(session: Session): Promise<void> {
 
 export async function listConsents(session: Session): Promise<void> {
   const snapshot = await session.decide('snapshot')
-  if (session.json) printJson({ grants: snapshot.grants })
-  else
+  const choices = snapshot.clients.flatMap(({ id: client_id, choices: chosen = [] }) =>
+    chosen.map((choice) => ({ client_id, ...choice })),
+  )
+  if (session.json) {
+    printJson({ grants: snapshot.grants, choices })
+    return
+  }
+  printTable(
+    ['program', 'account', 'right', 'until', 'id', 'scope'],
+    snapshot.grants.map((grant) => [
+      nameOfClient(snapshot, grant.client_id),
+      labelOf(snapshot, grant.account_id),
+      grant.right,
+      untilWords(grant),
+      grant.id,
+      grant.scope,
+    ]),
+    'no consents are in force',
+  )
+  if (choices.length > 0)
     printTable(
-      ['program', 'account', 'right', 'until', 'id', 'scope'],
-      snapshot.grants.map(({ client_id, account_id, right, until, once, id, scope }) => [
+      ['program', 'means this account', 'when it says', 'id'],
+      choices.map(({ client_id, account_id, id, account, provider, issuer }) => [
         nameOfClient(snapshot, client_id),
         labelOf(snapshot, account_id),
-        right,
-        once ? 'used once' : until === null ? 'always' : formatTime(until),
+        [account, provider, issuer].filter((word) => word !== undefined).join(' ') || 'any account',
         id,
-        scope,
       ]),
-      'no consents are in force',
+      '',
     )
 }
 
-/** Takes back a program's pairing (by id or name) or one consent (by id). */
-export async function revoke(session: Session, words: string): Promise<void> {
-  const { value, what } = await session.decide('revokeClient', { client: words }).then(
-    (client) => ({ value: client, what: `${client.name} is no longer paired and has no consents left` }),
-    async (thrown: unknown) => {
-      if (!(thrown instanceof BrokerError) || thrown.code !== 'not_found') throw thrown
-      return { value: await revokeConsent(session, words), what: 'the consent is revoked' }
-    },
-  )
-  show(session, value, () => {
-    say(neutralise(what))
-    return undefined
-  })
+function untilWords({ until, once, until_locked }: Grant): string {
+  if (once) return 'used once'
+  if (until_locked) return 'the vault is locked'
+  return until === null ? 'always' : formatTime(until)
 }
 
-async function revokeConsent(session: Session, id: string): Promise<unknown> {
-  try {
-    return await session.decide('revokeGrant', { id })
-  } catch (thrown) {
-    if (!(thrown instanceof BrokerError) || thrown.code !== 'not_found') throw thrown
-    throw new BrokerError('not_found', `No program and no consent is called “${id}”.`, {
-      cause: thrown,
-      resolve: { command: 'valetkey consents' },
-    })
-  }
+/** Takes back a program's pairing (by id or name), or one consent, remembered choice or session (by id). */
+export async function revoke(session: Session, words: string): Promise<void> {
+  const ways: readonly (readonly [run: () => Promise<unknown>, what: string])[] = [
+    [() => session.decide('revokeClient', { client: words }), `${words} is no longer paired and has no consents left`],
+    [() => session.decide('revokeGrant', { id: words }), 'the consent is revoked'],
+    [() => session.decide('forgetChoice', { id: words }), 'you will be asked again which account is meant'],
+    [() => session.decide('stopSession', { id: words }), 'the session is over'],
+  ]
+  for (const [run, what] of ways)
+    try {
+      const value = await run()
+      show(session, value, () => {
+        say(neutralise(what))
+        return undefined
+      })
+      return
+    } catch (thrown) {
+      if (!(thrown instanceof BrokerError) || thrown.code !== 'not_found') throw thrown
+    }
+  throw new BrokerError('not_found', `No program, consent, choice or session is called “${words}”.`, {
+    resolve: { command: 'valetkey consents' },
+  })
 }
 
 export async function listRequests(session: Session): Promise<void> {
@@ -108,7 +141,7 @@ export async function listRequests(session: Session): Promise<void> {
   if (session.json) printJson({ requests })
   else
     printTable(
-      ['id', 'program', 'asks for', 'account', 'until', 'scope', 'reason (their words)'],
+      ['id', 'program', 'asks for', 'account', 'until', 'scope', 'reason (their words)', 'asked by'],
       requests.map((request) => [
         request.id,
         `${request.client.name} (${request.client.kind})`,
@@ -117,6 +150,7 @@ export async function listRequests(session: Session): Promise<void> {
         formatTime(request.expires_at),
         request.scope,
         request.reason ?? '',
+        peerWords(request.peer),
       ]),
       'nothing is waiting for you',
     )
@@ -126,6 +160,7 @@ export interface ApproveOptions {
   readonly for?: Duration
   readonly right?: Right
   readonly account?: string
+  readonly scope?: string
   readonly code?: string
 }
 
@@ -170,7 +205,35 @@ function question(request: AccessRequest): readonly string[] {
     account ? `${what} ${neutralise(account.label)} at ${neutralise(account.provider_name)}` : what,
     ...(scope === '' ? [] : [`scope: ${neutralise(scope)}`]),
     ...(reason === undefined ? [] : [`their reason, unverified: ${neutralise(reason)}`]),
+    `asked by: ${neutralise(peerWords(request.peer))}`,
+    ...namesakeWords(request),
+    ...(request.kind === 'access' && request.right !== offeredRight(request)
+      ? ['yes lets it use the account; add --right read if it shall read tokens as well']
+      : []),
   ]
+}
+
+/** Who holds the connection, and by whose word. */
+function peerWords(peer: Peer | undefined): string {
+  const says = peer?.says === undefined ? '' : `, for ${peer.says} (says it itself)`
+  if (peer?.verified !== true) return `not verified${says}`
+  const { executable = 'unknown', pid = 0, uid } = peer
+  const user = uid === undefined ? '' : `, user ${String(uid)}`
+  return `${executable} (process ${String(pid)}${user}; says the system)${says}`
+}
+
+function namesakeWords({ namesake, client }: AccessRequest): readonly string[] {
+  const name = neutralise(client.name)
+  switch (namesake) {
+    case 'key-changed':
+      return [`the key of ${name} has changed: this is a new program, and nothing allowed to ${name} goes over to it`]
+    case 'same-key':
+      return [`it holds the key of ${name}, takes its place and keeps its consents; its old token ends`]
+    case 'same-name':
+      return [`another program called ${name} is paired; this is a new one`]
+    case undefined:
+  }
+  return []
 }
 
 function wantOf({ kind, right }: AccessRequest): string {
@@ -181,7 +244,9 @@ function wantOf({ kind, right }: AccessRequest): string {
 
 function approved(session: Session, request: AccessRequest): void {
   show(session, request, () => {
-    say(`approved for ${neutralise(request.client.name)}`)
+    const less =
+      request.kind === 'access' && request.right === 'use' ? ', to use the account and not to read its tokens' : ''
+    say(`approved for ${neutralise(request.client.name)}${less}`)
     return undefined
   })
 }

@@ -41,7 +41,20 @@ const client: Readonly<Record<keyof typeof clientCalls, Omit<Call, 'parser'>>> =
   },
   invalidate: { full: { account: 'ac_1', token_id: 'tk_1' }, required: ['account', 'token_id'] },
   accounts: { full: undefined, required: [] },
-  request: { full: { id }, required: ['id'] },
+  request: { full: { id, wait: 60 }, required: ['id'] },
+  requestAccess: {
+    full: {
+      account: 'ac_1',
+      provider: 'example',
+      issuer: 'https://op.example',
+      scope: 'openid profile',
+      right: 'use',
+      reason: 'to deploy',
+    },
+    required: [],
+  },
+  startSession: { full: { name: 'build 7', right: 'read', lifetime: 28_800 }, required: ['name'] },
+  endSession: { full: { id: 's_1' }, required: [] },
   status: { full: undefined, required: [] },
 }
 
@@ -93,10 +106,15 @@ const window: Readonly<Record<keyof typeof windowCalls, Omit<Call, 'parser'>>> =
   setShiftEnd: { full: { profile: 'desk', ends_at: 1_800_000_000 }, required: ['profile'] },
   endShift: { full: { profile: 'desk', keep_remote: true, keep_unlocked: true }, required: ['profile'] },
   retry: { full: { account: 'ac_1' }, required: ['account'] },
-  approve: { full: { id, code: 'ABCD-EFGH', for: '8h', right: 'read', account: 'ac_1' }, required: ['id'] },
+  approve: {
+    full: { id, code: 'ABCD-EFGH', for: 'until-locked', right: 'read', account: 'ac_1', scope: 'a' },
+    required: ['id'],
+  },
   deny: { full: { id }, required: ['id'] },
   revokeClient: { full: { client: 'cl_1' }, required: ['client'] },
   revokeGrant: { full: { id }, required: ['id'] },
+  forgetChoice: { full: { id }, required: ['id'] },
+  stopSession: { full: { id }, required: ['id'] },
   activity: { full: { before: 9, after: 0, limit: 1000 }, required: [] },
   verifyActivity: { full: { expected: 'ab'.repeat(32) }, required: [] },
   lock: { full: undefined, required: [] },
@@ -201,7 +219,7 @@ describe('limits', () => {
   })
 
   it.each<[keyof typeof windowCalls, unknown, string]>([
-    ['approve', { id, for: 'ever' }, 'for must be one of once, 1h, 8h, always.'],
+    ['approve', { id, for: 'ever' }, 'for must be one of once, 1h, 8h, until-locked, always.'],
     ['approve', { id, right: 'write' }, 'right must be one of use, read.'],
     ['activity', { limit: 0 }, 'limit must be a whole number from 1 to 1000.'],
     ['awaitSignIn', { id, timeout: 601 }, 'timeout must be a whole number from 0 to 600.'],

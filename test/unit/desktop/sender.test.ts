@@ -118,6 +118,8 @@ describe('IPC', () => {
       verifyActivity: {},
       revokeClient: { client: 'a' },
       revokeGrant: { id: 'a' },
+      forgetChoice: { id: 'a' },
+      stopSession: { id: 'a' },
       activity: {},
       unlock: {},
       configure: {},

@@ -170,7 +170,35 @@ export class StandInAsking implements AskingDoor {
 
   request(_client: ClientRecord, id: string): ReturnType<AskingDoor['request']> {
     this.calls.push(`request ${id}`)
-    return Promise.resolve({ id, kind: 'access', state: 'pending', code: 'ABCD-1234', expires_at: 2 })
+    return Promise.resolve({
+      id,
+      kind: 'access',
+      state: 'pending',
+      right: 'read',
+      scope: 'repo',
+      code: 'ABCD-1234',
+      expires_at: 2,
+    })
+  }
+
+  requirePossession(): void {
+    this.calls.push('requirePossession')
+    throw new BrokerError('invalid_client', 'This program signs its requests.')
+  }
+
+  requestAccess(): ReturnType<AskingDoor['requestAccess']> {
+    this.calls.push('requestAccess')
+    return Promise.resolve({ state: 'approved', right: 'use' })
+  }
+
+  startSession(): ReturnType<AskingDoor['startSession']> {
+    this.calls.push('startSession')
+    return Promise.resolve({ session_id: 's1', client_token: secondToken, right: 'use', expires_at: 2 })
+  }
+
+  endSession(): ReturnType<AskingDoor['endSession']> {
+    this.calls.push('endSession')
+    return Promise.resolve({ ended: true })
   }
 
   status(): ReturnType<AskingDoor['status']> {

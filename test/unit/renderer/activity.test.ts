@@ -128,8 +128,9 @@ describe('words of a row', () => {
     ],
     ['link', ['linked', 'renewed']],
     ['unlink', ['revoked', 'kept', 'unsupported', 'failed']],
-    ['approve', ['once', '1h', '8h', 'always', 'denied']],
-    ['revoke', ['client', 'consent']],
+    ['approve', ['once', '1h', '8h', 'until-locked', 'always', 'denied']],
+    ['revoke', ['client', 'consent', 'choice', 'session']],
+    ['pair', ['approved', 'denied', 'expired', 'session']],
     ['lock', ['ok', 'paused']],
     ['unlock', ['ok', 'refused', 'resumed']],
   ]
