@@ -3,7 +3,7 @@
  * it: what an agent can do, what it is told when it may not, and that no token is ever among what was said.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -183,7 +183,7 @@ describe('an agent over streamable HTTP', () => {
           return answer
         },
       })
-      await client.connect(transport as Parameters<typeof client.connect>[0])
+      await client.connect(transport)
       return client
     }
     const client = await connect('web agent')
@@ -219,5 +219,25 @@ describe('an agent the person does not want', () => {
     expect((await other.call('list_accounts')).structured).toMatchObject({ error: 'access_denied' })
     expect(JSON.parse((await house.daemon.cli(['requests', '--json'])).stdout)).toEqual({ requests: [] })
     await other.stop()
+  })
+})
+
+/** Preloaded into a program: says at its end which files it has loaded. */
+const spy = `
+  import { writeSync } from 'node:fs'
+  import { createRequire } from 'node:module'
+  process.on('exit', () => writeSync(2, 'loaded: ' + JSON.stringify(Object.keys(createRequire('/').cache)) + '\\n'))`
+
+describe('what it takes along', () => {
+  it('is in files of its own: asking for a token loads none of them', async () => {
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(spy)}` }
+    const loaded = async (args: readonly string[]): Promise<readonly string[]> => {
+      const { stderr } = await house.daemon.cli(args, { env })
+      const files = JSON.parse(/^loaded: (.*)$/mu.exec(stderr)?.[1] ?? '[]') as readonly string[]
+      return files.map((path) => basename(path))
+    }
+    expect(await loaded(['token', 'ada'])).toEqual(['cli.cjs'])
+    expect(await loaded(['accounts'])).toContain('cli-program.cjs')
+    expect(await loaded(['accounts'])).not.toContain('cli-mcp.cjs')
   })
 })

@@ -34,8 +34,11 @@ export async function serveMcp(session: Session, { http }: McpOptions): Promise<
     return 0
   }
   const mcp = createMcpServer(__VERSION__, identities)
-  const closed = Promise.withResolvers<void>()
-  mcp.server.onclose = closed.resolve
+  const closed = Promise.withResolvers<undefined>()
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has no listeners to add
+  mcp.server.onclose = () => {
+    closed.resolve(undefined)
+  }
   const gone = Promise.race([once(process.stdin, 'end'), once(process.stdin, 'close'), closed.promise, endSignal()])
   await mcp.connect(new StdioServerTransport())
   await gone

@@ -32,12 +32,11 @@ export async function serveMcpHttp(port: number, version: string, identities: Id
         if (oldest && sessions.size > limits.sessions) void oldest[1].close()
       },
     })
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has no listeners to add
     transport.onclose = () => {
       if (transport.sessionId !== undefined) sessions.delete(transport.sessionId)
     }
-    await createMcpServer(version, identities).connect(
-      transport as Parameters<ReturnType<typeof createMcpServer>['connect']>[0],
-    )
+    await createMcpServer(version, identities).connect(transport)
     return transport
   }
   const server = await serveLoopback(port, async ({ method, target, authorization }, request, response) => {

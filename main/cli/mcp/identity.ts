@@ -84,10 +84,10 @@ function startPairing(
   keep: (token: string) => void,
 ): Pairing {
   let now: Standing = { kind: 'waiting' }
-  const known = Promise.withResolvers<void>()
+  const known = Promise.withResolvers<undefined>()
   const stand = (standing: Standing): void => {
     now = standing
-    known.resolve()
+    known.resolve(undefined)
   }
   const onPending = (pending: Pending): void => {
     tell(pending)
@@ -103,7 +103,9 @@ function startPairing(
     })
   return {
     standing: async () => {
-      const timer = setTimeout(known.resolve, codeWait)
+      const timer = setTimeout(() => {
+        known.resolve(undefined)
+      }, codeWait)
       await known.promise
       clearTimeout(timer)
       return now
