@@ -63,7 +63,7 @@ describe('an agent over stdio', () => {
     })
     expect(second.structured).toEqual({ accounts: [] })
     const [name = ''] = readdirSync(house.daemon.paths.clients)
-    expect(name).toMatch(/^mcp-claims-helper-[\da-f]{16}\.token$/u)
+    expect(name).toMatch(/^mcp-stdio-claims-helper-[\da-f]{16}\.token$/u)
     expect(statSync(join(house.daemon.paths.clients, name)).mode & 0o777).toBe(0o600)
     expect(statSync(house.daemon.paths.clients).mode & 0o777).toBe(0o700)
   })
@@ -163,7 +163,7 @@ describe('an agent over stdio', () => {
 })
 
 describe('an agent over streamable HTTP', () => {
-  it('lists tools, is paired, and calls the API; two agents are two clients', async () => {
+  it('lists tools, is paired, and calls the API; its secret makes nobody else of it', async () => {
     const child = startCli(house.daemon.paths.home, ['mcp', '--http', '--json'], house.env)
     const result = collect(child)
     const said: string[] = []
@@ -186,8 +186,10 @@ describe('an agent over streamable HTTP', () => {
       await client.connect(transport)
       return client
     }
-    const client = await connect('web agent')
+    // The name of one that this machine started, which has consents of its own.
+    const client = await connect('claims helper')
     expect((await client.listTools()).tools).toHaveLength(4)
+    expect((await callTool(client, 'list_accounts', {})).structured).toMatchObject({ error: 'pairing_required' })
     const call = (name: string, args: Record<string, unknown> = {}): ReturnType<typeof callTool> =>
       callTool(client, name, args)
     await letIn(house, { call })
@@ -196,10 +198,11 @@ describe('an agent over streamable HTTP', () => {
       return one.isError ? undefined : one
     })
     expect(answer.text).toContain('Bearer [token]')
-    const other = await connect('another agent')
-    expect((await callTool(other, 'list_accounts', {})).structured).toMatchObject({ error: 'pairing_required' })
+    await expect(connect('another agent')).rejects.toThrow('another agent’s')
+    const again = await connect('claims helper')
+    expect((await callTool(again, 'list_accounts', {})).structured).toMatchObject({ accounts: [{ label: 'ada' }] })
     await expectNoSecret(said.join(''))
-    await Promise.all([client.close(), other.close()])
+    await Promise.all([client.close(), again.close()])
     child.kill('SIGTERM')
     expect(await result).toMatchObject({ code: 0 })
   })
