@@ -8,24 +8,18 @@ import type { Address } from './place.ts'
 import { ResponseReader, type Headers, type ResponseEvent } from './response-reader.ts'
 
 export interface Question {
-  readonly method: string
+  readonly method: 'GET' | 'POST'
   readonly target: string
   readonly bearer?: string
-  /** Header fields beside ours; names and values have been checked to be some. */
-  readonly fields?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
-  /** Sent as it is, in place of JSON. */
-  readonly content?: Buffer
   /** Milliseconds until we stop waiting for the end of the answer. */
   readonly patience: number
   /** Bytes the answer may have; one mebibyte unless told. */
   readonly limit?: number
   /** Informational answers (RFC 9110 section 15.2) as they come. */
   readonly onInformation?: (headers: Headers) => void
-  /** The answer's head, before any of its body. */
-  readonly onHead?: (status: number, headers: Headers) => void
-  /** The body as it comes, of an answer with status 200, or of any where `onHead` is told; it is not kept then. What it throws ends the call. */
+  /** The body as it comes, of an answer with status 200; it is not kept then. */
   readonly onBody?: (bytes: Buffer) => void
 }
 
@@ -38,6 +32,8 @@ export interface Reply {
 export interface Connection {
   /** Throws `timeout`, `server_error` for an answer that is none, `not_running` when the broker has gone. */
   ask(question: Question): Promise<Reply>
+  /** For who speaks more on it than questions with whole answers. */
+  readonly socket: Socket
   close(): void
 }
 
@@ -52,6 +48,7 @@ export async function dial(address: Address, patience: number): Promise<Connecti
       const socket = await connectOnce(address, Math.max(1, giveUp - Date.now()))
       return {
         ask: (question) => exchange(socket, address, question),
+        socket,
         // Not at once: the process usually ends before, and then the operating system does it for less.
         close: () => setImmediate(() => socket.destroy()),
       }
@@ -114,13 +111,11 @@ export function notRunning(where: string, cause?: unknown): BrokerError {
   })
 }
 
-function requestText(address: Address, { method, target, bearer, fields = {}, body, content }: Question): string {
+function requestText(address: Address, { method, target, bearer, body }: Question): string {
   const json = body === undefined ? '' : JSON.stringify(body)
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${address.kind === 'tcp' ? address.name : 'localhost'}`]
   if (bearer !== undefined) lines.push(`Authorization: Bearer ${bearer}`)
-  for (const [name, value] of Object.entries(fields)) lines.push(`${name}: ${value}`)
-  if (content !== undefined) lines.push(`Content-Length: ${String(content.length)}`)
-  else if (body !== undefined)
+  if (body !== undefined)
     lines.push('Content-Type: application/json', `Content-Length: ${String(Buffer.byteLength(json))}`)
   return `${lines.join('\r\n')}\r\n\r\n${json}`
 }
@@ -149,11 +144,9 @@ function exchange(socket: Socket, address: Address, question: Question): Promise
     }
     const take = (event: ResponseEvent): void => {
       if (event.kind === 'information') question.onInformation?.(event.headers)
-      else if (event.kind === 'head') {
-        head = event
-        question.onHead?.(event.status, event.headers)
-      } else if (event.kind === 'body')
-        if (question.onBody && (question.onHead || head?.status === 200)) question.onBody(event.bytes)
+      else if (event.kind === 'head') head = event
+      else if (event.kind === 'body')
+        if (question.onBody && head?.status === 200) question.onBody(event.bytes)
         else parts.push(event.bytes)
     }
     const attempt = (events: () => readonly ResponseEvent[]): void => {
@@ -179,6 +172,5 @@ function exchange(socket: Socket, address: Address, question: Question): Promise
     }
     socket.on('data', onData).once('end', onEnd).once('close', onClose)
     socket.write(requestText(address, question))
-    if (question.content) socket.write(question.content)
   })
 }
