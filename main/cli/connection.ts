@@ -8,28 +8,22 @@ import type { Address } from './place.ts'
 import { ResponseReader, type Headers, type ResponseEvent } from './response-reader.ts'
 
 export interface Question {
-  readonly method: string
+  readonly method: 'GET' | 'POST'
   readonly target: string
   readonly bearer?: string
   /** That the caller holds its client's key; see `proofHeader`. */
   readonly proof?: string
   /** For whom we ask, where we only carry; see `callerHeader`. */
   readonly caller?: string
-  /** Header fields beside ours; names and values have been checked to be some. */
-  readonly fields?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
-  /** Sent as it is, in place of JSON. */
-  readonly content?: Buffer
   /** Milliseconds until we stop waiting for the end of the answer. */
   readonly patience: number
   /** Bytes the answer may have; one mebibyte unless told. */
   readonly limit?: number
   /** Informational answers (RFC 9110 section 15.2) as they come. */
   readonly onInformation?: (headers: Headers) => void
-  /** The answer's head, before any of its body. */
-  readonly onHead?: (status: number, headers: Headers) => void
-  /** The body as it comes, of an answer with status 200, or of any where `onHead` is told; it is not kept then. What it throws ends the call. */
+  /** The body as it comes, of an answer with status 200; it is not kept then. */
   readonly onBody?: (bytes: Buffer) => void
 }
 
@@ -122,15 +116,13 @@ export function notRunning(where: string, cause?: unknown): BrokerError {
 }
 
 function requestText(address: Address, question: Question): string {
-  const { method, target, bearer, proof, caller, fields = {}, body, content } = question
+  const { method, target, bearer, proof, caller, body } = question
   const json = body === undefined ? '' : JSON.stringify(body)
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${address.kind === 'tcp' ? address.name : 'localhost'}`]
   if (bearer !== undefined) lines.push(`Authorization: Bearer ${bearer}`)
   if (proof !== undefined) lines.push(`Valetkey-Proof: ${proof}`)
   if (caller !== undefined) lines.push(`Valetkey-Caller: ${caller}`)
-  for (const [name, value] of Object.entries(fields)) lines.push(`${name}: ${value}`)
-  if (content !== undefined) lines.push(`Content-Length: ${String(content.length)}`)
-  else if (body !== undefined)
+  if (body !== undefined)
     lines.push('Content-Type: application/json', `Content-Length: ${String(Buffer.byteLength(json))}`)
   return `${lines.join('\r\n')}\r\n\r\n${json}`
 }
@@ -159,11 +151,9 @@ function exchange(socket: Socket, address: Address, question: Question): Promise
     }
     const take = (event: ResponseEvent): void => {
       if (event.kind === 'information') question.onInformation?.(event.headers)
-      else if (event.kind === 'head') {
-        head = event
-        question.onHead?.(event.status, event.headers)
-      } else if (event.kind === 'body')
-        if (question.onBody && (question.onHead || head?.status === 200)) question.onBody(event.bytes)
+      else if (event.kind === 'head') head = event
+      else if (event.kind === 'body')
+        if (question.onBody && head?.status === 200) question.onBody(event.bytes)
         else parts.push(event.bytes)
     }
     const attempt = (events: () => readonly ResponseEvent[]): void => {
@@ -189,6 +179,5 @@ function exchange(socket: Socket, address: Address, question: Question): Promise
     }
     socket.on('data', onData).once('end', onEnd).once('close', onClose)
     socket.write(requestText(address, question))
-    if (question.content) socket.write(question.content)
   })
 }

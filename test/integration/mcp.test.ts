@@ -3,7 +3,7 @@
  * it: what an agent can do, what it is told when it may not, and that no token is ever among what was said.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -63,7 +63,7 @@ describe('an agent over stdio', () => {
     })
     expect(second.structured).toEqual({ accounts: [] })
     const [name = ''] = readdirSync(house.daemon.paths.clients)
-    expect(name).toMatch(/^mcp-claims-helper-[\da-f]{16}\.token$/u)
+    expect(name).toMatch(/^mcp-stdio-claims-helper-[\da-f]{16}\.token$/u)
     expect(statSync(join(house.daemon.paths.clients, name)).mode & 0o777).toBe(0o600)
     expect(statSync(house.daemon.paths.clients).mode & 0o777).toBe(0o700)
   })
@@ -163,7 +163,7 @@ describe('an agent over stdio', () => {
 })
 
 describe('an agent over streamable HTTP', () => {
-  it('lists tools, is paired, and calls the API; two agents are two clients', async () => {
+  it('lists tools, is paired, and calls the API; its secret makes nobody else of it', async () => {
     const child = startCli(house.daemon.paths.home, ['mcp', '--http', '--json'], house.env)
     const result = collect(child)
     const said: string[] = []
@@ -183,11 +183,13 @@ describe('an agent over streamable HTTP', () => {
           return answer
         },
       })
-      await client.connect(transport as Parameters<typeof client.connect>[0])
+      await client.connect(transport)
       return client
     }
-    const client = await connect('web agent')
+    // The name of one that this machine started, which has consents of its own.
+    const client = await connect('claims helper')
     expect((await client.listTools()).tools).toHaveLength(4)
+    expect((await callTool(client, 'list_accounts', {})).structured).toMatchObject({ error: 'pairing_required' })
     const call = (name: string, args: Record<string, unknown> = {}): ReturnType<typeof callTool> =>
       callTool(client, name, args)
     await letIn(house, { call })
@@ -196,10 +198,11 @@ describe('an agent over streamable HTTP', () => {
       return one.isError ? undefined : one
     })
     expect(answer.text).toContain('Bearer [token]')
-    const other = await connect('another agent')
-    expect((await callTool(other, 'list_accounts', {})).structured).toMatchObject({ error: 'pairing_required' })
+    await expect(connect('another agent')).rejects.toThrow('another agent’s')
+    const again = await connect('claims helper')
+    expect((await callTool(again, 'list_accounts', {})).structured).toMatchObject({ accounts: [{ label: 'ada' }] })
     await expectNoSecret(said.join(''))
-    await Promise.all([client.close(), other.close()])
+    await Promise.all([client.close(), again.close()])
     child.kill('SIGTERM')
     expect(await result).toMatchObject({ code: 0 })
   })
@@ -219,5 +222,25 @@ describe('an agent the person does not want', () => {
     expect((await other.call('list_accounts')).structured).toMatchObject({ error: 'access_denied' })
     expect(JSON.parse((await house.daemon.cli(['requests', '--json'])).stdout)).toEqual({ requests: [] })
     await other.stop()
+  })
+})
+
+/** Preloaded into a program: says at its end which files it has loaded. */
+const spy = `
+  import { writeSync } from 'node:fs'
+  import { createRequire } from 'node:module'
+  process.on('exit', () => writeSync(2, 'loaded: ' + JSON.stringify(Object.keys(createRequire('/').cache)) + '\\n'))`
+
+describe('what it takes along', () => {
+  it('is in files of its own: asking for a token loads none of them', async () => {
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(spy)}` }
+    const loaded = async (args: readonly string[]): Promise<readonly string[]> => {
+      const { stderr } = await house.daemon.cli(args, { env })
+      const files = JSON.parse(/^loaded: (.*)$/mu.exec(stderr)?.[1] ?? '[]') as readonly string[]
+      return files.map((path) => basename(path))
+    }
+    expect(await loaded(['token', 'ada'])).toEqual(['cli.cjs'])
+    expect(await loaded(['accounts'])).toContain('cli-program.cjs')
+    expect(await loaded(['accounts'])).not.toContain('cli-mcp.cjs')
   })
 })

@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { endSignal, parsePort } from '../loopback.ts'
-import { identify, type Identity } from '../mcp/identity.ts'
+import { identify, type Identity, type Way } from '../mcp/identity.ts'
 import { serveMcpHttp } from '../mcp/http.ts'
 import { createMcpServer, type Identities } from '../mcp/server.ts'
 import { neutralise, print, printJson, say, sayPlain } from '../output.ts'
@@ -20,8 +20,9 @@ export interface McpOptions {
 
 /** Serves until the agent has gone (stdio) or a signal comes; gives the exit status. */
 export async function serveMcp(session: Session, { http }: McpOptions): Promise<number> {
-  const identities = identitiesOf(session)
-  if (http !== undefined && http !== false) {
+  const isHttp = http !== undefined && http !== false
+  const identities = identitiesOf(session, isHttp ? 'http' : 'stdio')
+  if (isHttp) {
     const server = await serveMcpHttp(typeof http === 'string' ? parsePort(http) : 0, __VERSION__, identities)
     if (session.json) printJson({ url: server.url, authorization: `Bearer ${server.secret}` })
     else {
@@ -34,8 +35,11 @@ export async function serveMcp(session: Session, { http }: McpOptions): Promise<
     return 0
   }
   const mcp = createMcpServer(__VERSION__, identities)
-  const closed = Promise.withResolvers<void>()
-  mcp.server.onclose = closed.resolve
+  const closed = Promise.withResolvers<undefined>()
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has no listeners to add
+  mcp.server.onclose = () => {
+    closed.resolve(undefined)
+  }
   const gone = Promise.race([once(process.stdin, 'end'), once(process.stdin, 'close'), closed.promise, endSignal()])
   await mcp.connect(new StdioServerTransport())
   await gone
@@ -44,12 +48,12 @@ export async function serveMcp(session: Session, { http }: McpOptions): Promise<
 }
 
 /** One identity for each name, however many sessions an agent has. */
-function identitiesOf({ env, json }: Session): Identities {
+function identitiesOf({ env, json }: Session, way: Way): Identities {
   const known = new Map<string, Identity>()
   return (name) => {
     const identity =
       known.get(name) ??
-      identify(env, name, (pending) => {
+      identify(env, way, name, (pending) => {
         if (!json) say(`${neutralise(name)} asks to be paired`)
         announce(pending, json)
       })

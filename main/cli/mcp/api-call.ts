@@ -3,8 +3,10 @@
  * with what: a header that carries a credential, or says who asks, is refused and not dropped; a path stays a path; and
  * of the answer no more is kept than an agent can be shown.
  */
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
 import { BrokerError } from '../../contract/errors.ts'
 import { openDoor } from '../broker-call.ts'
+import { nameOf, notRunning } from '../connection.ts'
 import { askingAddress, clientToken, type Environment } from '../place.ts'
 import { parseBody, refusalOf } from '../reply.ts'
 import type { Headers } from '../response-reader.ts'
@@ -30,46 +32,64 @@ export interface ApiAnswer {
 const patience = 120_000
 export const answerLimit = 65_536
 
-/** Ends a call whose answer is longer than is wanted. */
-class Enough extends Error {}
-
 /** Calls it as the client of `env`. Throws what the broker refuses with; what the API answers, whatever it is, is an answer. */
 export async function callApi(env: Environment, call: ApiCall): Promise<ApiAnswer> {
-  const connection = await openDoor(askingAddress(env), env)
+  const { method, body } = call
+  const path = `/v1/accounts/${encodeURIComponent(call.account)}/proxy/${proxied(call.place)}`
+  const address = askingAddress(env)
+  const headers = [
+    ...['Host', address.kind === 'tcp' ? address.name : 'localhost'],
+    ...['Authorization', `Bearer ${clientToken(env)}`],
+    // Whether the person is asked is `request_access`’s to say, not every call’s.
+    ...['Valetkey-Interaction', 'never'],
+    ...Object.entries(checkHeaders(call.headers)).flat(),
+    ...(body ? ['Content-Length', String(body.length)] : []),
+  ]
+  const connection = await openDoor(address, env)
+  const late = setTimeout(() => {
+    connection.socket.destroy(new BrokerError('timeout', 'The API has not answered in time.'))
+  }, patience)
+  try {
+    const request = httpRequest({ createConnection: () => connection.socket, method, path, headers })
+    const answer = await headOf(request, body, () => notRunning(nameOf(address)))
+    return await read(answer)
+  } finally {
+    clearTimeout(late)
+    connection.socket.destroy()
+  }
+}
+
+/** The head of the answer. `lost` makes the error for a connection that ends before it. */
+function headOf(request: ClientRequest, body: Buffer | undefined, lost: () => BrokerError): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve)
+    // After the answer's head this is too late to matter: a sender that is refused early may still be sending.
+    request.on('error', (thrown) => {
+      reject(thrown instanceof BrokerError ? thrown : lost())
+    })
+    request.end(body)
+  })
+}
+
+async function read(answer: IncomingMessage): Promise<ApiAnswer> {
   const parts: Buffer[] = []
   let size = 0
-  let head: { readonly status: number; readonly headers: Headers } | undefined
-  let isWhole = true
   try {
-    await connection.ask({
-      method: call.method,
-      target: `/v1/accounts/${encodeURIComponent(call.account)}/proxy/${proxied(call.place)}`,
-      bearer: clientToken(env),
-      // Whether the person is asked is `request_access`’s to say, not every call’s.
-      fields: { ...checkHeaders(call.headers), 'Valetkey-Interaction': 'never' },
-      ...(call.body && { content: call.body }),
-      patience,
-      limit: Number.MAX_SAFE_INTEGER,
-      onHead: (status, headers) => {
-        head = { status, headers }
-      },
-      onBody: (bytes) => {
-        parts.push(bytes.subarray(0, answerLimit - size))
-        size += bytes.length
-        if (size > answerLimit) throw new Enough()
-      },
-    })
-  } catch (thrown) {
-    if (!(thrown instanceof Enough)) throw thrown
-    isWhole = false
-  } finally {
-    connection.close()
+    for await (const part of answer as AsyncIterable<Buffer>) {
+      parts.push(part)
+      size += part.length
+      if (size > answerLimit) break
+    }
+  } catch (cause) {
+    if (cause instanceof BrokerError) throw cause
+    throw new BrokerError('provider_error', 'The answer broke off before its end.', { cause })
   }
-  if (!head) throw new BrokerError('server_error', 'The broker answered with something unexpected.')
-  const answer = { ...head, body: Buffer.concat(parts), isWhole }
+  const headers = new Map(Object.entries(answer.headers).map(([name, value]) => [name, String(value)]))
+  const body = Buffer.concat(parts).subarray(0, answerLimit)
+  const whole = { status: answer.statusCode ?? 0, headers, body, isWhole: size <= answerLimit }
   // Only refusals of ours have this header; an API's own error is the agent's to read.
-  if (head.headers.has('valetkey-error')) throw refusalOf(parseBody(answer), retryAfter(head.headers))
-  return answer
+  if (headers.has('valetkey-error')) throw refusalOf(parseBody(whole), retryAfter(headers))
+  return whole
 }
 
 function retryAfter(headers: Headers): number {

@@ -1,6 +1,6 @@
 /**
- * The same over streamable HTTP, on loopback. The rule: the secret that was shown once comes first, on every request; then
- * a session is one agent's own; and the bodies and the sessions there can be have a limit.
+ * The same over streamable HTTP, on loopback. The rule: the secret that was shown once comes first, on every request; who has
+ * it is one agent, by the name it said first, and cannot become another; bodies and sessions have a limit.
  */
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -16,13 +16,14 @@ export interface McpHttp extends LoopbackServer {
 }
 
 const path = '/mcp'
-/** Bytes of a request, and agents at a time: the one that has been silent longest goes. */
+/** Bytes of a request, and sessions at a time: the one that has been silent longest goes. */
 const limits = { body: 2_097_152, sessions: 32 } as const
 
 /** Listens on `port`, 0 for any that is free. Throws `invalid_request` when it cannot be had. */
 export async function serveMcpHttp(port: number, version: string, identities: Identities): Promise<McpHttp> {
   const secret = randomBytes(32).toString('base64url')
   const sessions = new Map<string, StreamableHTTPServerTransport>()
+  let owner: string | undefined
   const begin = async (): Promise<StreamableHTTPServerTransport> => {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
@@ -32,12 +33,11 @@ export async function serveMcpHttp(port: number, version: string, identities: Id
         if (oldest && sessions.size > limits.sessions) void oldest[1].close()
       },
     })
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has no listeners to add
     transport.onclose = () => {
       if (transport.sessionId !== undefined) sessions.delete(transport.sessionId)
     }
-    await createMcpServer(version, identities).connect(
-      transport as Parameters<ReturnType<typeof createMcpServer>['connect']>[0],
-    )
+    await createMcpServer(version, identities).connect(transport)
     return transport
   }
   const server = await serveLoopback(port, async ({ method, target, authorization }, request, response) => {
@@ -60,9 +60,12 @@ export async function serveMcpHttp(port: number, version: string, identities: Id
       sessions.delete(id)
       sessions.set(id, known)
       await known.handleRequest(request, response, body)
-    } else if (id === undefined && isInitializeRequest(body))
-      await (await begin()).handleRequest(request, response, body)
-    else sendText(response, id === undefined ? 400 : 404, 'There is no such session; begin one with initialize.')
+    } else if (id === undefined && isInitializeRequest(body)) {
+      const { name } = body.params.clientInfo
+      owner ??= name
+      if (name === owner) await (await begin()).handleRequest(request, response, body)
+      else sendText(response, 403, 'This server is another agent’s; start one of your own with: valetkey mcp --http')
+    } else sendText(response, id === undefined ? 400 : 404, 'There is no such session; begin one with initialize.')
   })
   return {
     ...server,

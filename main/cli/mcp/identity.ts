@@ -22,11 +22,14 @@ export interface Identity {
 const pairingWait = 660
 const codeWait = 5_000
 
+/** How an agent reached us. One that came over HTTP may be shut in, and must not pass for one that this machine started. */
+export type Way = 'stdio' | 'http'
+
 /** The client that `env` names, or else the one paired under `name`; `tell` shows the person the question it takes. */
-export function identify(env: Environment, name: string, tell: (pending: Pending) => void): Identity {
+export function identify(env: Environment, way: Way, name: string, tell: (pending: Pending) => void): Identity {
   if ((env['VALETKEY_CLIENT_TOKEN'] ?? '') !== '')
     return { ready: () => Promise.resolve(env), refused: () => undefined }
-  const file = tokenFile(env, name)
+  const file = tokenFile(env, way, name)
   let token: string | undefined
   let pairing: Pairing | undefined
   const keep = (given: string): void => {
@@ -84,10 +87,10 @@ function startPairing(
   keep: (token: string) => void,
 ): Pairing {
   let now: Standing = { kind: 'waiting' }
-  const known = Promise.withResolvers<void>()
+  const known = Promise.withResolvers<undefined>()
   const stand = (standing: Standing): void => {
     now = standing
-    known.resolve()
+    known.resolve(undefined)
   }
   const onPending = (pending: Pending): void => {
     tell(pending)
@@ -103,7 +106,9 @@ function startPairing(
     })
   return {
     standing: async () => {
-      const timer = setTimeout(known.resolve, codeWait)
+      const timer = setTimeout(() => {
+        known.resolve(undefined)
+      }, codeWait)
       await known.promise
       clearTimeout(timer)
       return now
@@ -112,11 +117,11 @@ function startPairing(
 }
 
 /** One file per name; the digest tells names apart that only look alike as a file's. */
-function tokenFile(env: Environment, name: string): string {
+function tokenFile(env: Environment, way: Way, name: string): string {
   const word = name
     .toLowerCase()
     .replaceAll(/[^a-z\d]+/gu, '-')
     .slice(0, 32)
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 16)
-  return join(pathsOf(env).clients, `mcp-${word}-${digest}.token`)
+  return join(pathsOf(env).clients, `mcp-${way}-${word}-${digest}.token`)
 }

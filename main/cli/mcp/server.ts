@@ -29,6 +29,7 @@ export function createMcpServer(version: string, identities: Identities): McpSer
   )
   // The person is asked as soon as the agent is there, not in the middle of its first task.
   mcp.server.oninitialized = () => {
+    if (mcp.server.getClientVersion() === undefined) return
     identity()
       .ready()
       .catch(() => undefined)

@@ -25,11 +25,14 @@ export function showAnswer(answer: ApiAnswer): CallToolResult {
   return { content, isError: false }
 }
 
+/** White space and ESC (colours in logs) are all the control characters that text has. */
+const isOdd = (byte: number): boolean => byte < 32 && !(byte >= 9 && byte <= 13) && byte !== 27
+
 /** `undefined` for what is no text: no UTF-8, or with control characters that no text has. */
 function textOf(body: Buffer, isWhole: boolean): string | undefined {
   const end = isWhole ? body.length : characterEnd(body)
   const bytes = body.subarray(0, end)
-  if (!isUtf8(bytes) || /[\0-\x08\x0e-\x1a\x1c-\x1f]/u.test(bytes.toString('latin1'))) return undefined
+  if (!isUtf8(bytes) || bytes.some(isOdd)) return undefined
   return bytes.toString('utf8')
 }
 

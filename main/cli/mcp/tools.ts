@@ -19,7 +19,7 @@ interface AgentTool {
   run(env: Environment, argument: unknown): Promise<CallToolResult>
 }
 
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 /** UTF-16 units of a request's body. */
 const bodyLimit = 1_048_576
 

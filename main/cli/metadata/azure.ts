@@ -71,6 +71,8 @@ async function appService(source: TokenSource, secret: string, request: Metadata
   const { query } = request
   if (!isEqual(request.header('x-identity-header') ?? '', secret))
     return appServiceError(401, 'The X-IDENTITY-HEADER is missing or is not the one of this endpoint.')
+  if (request.header('x-forwarded-for') !== undefined)
+    return appServiceError(400, 'The request has a header X-Forwarded-For, which is not allowed.')
   if (query.get('api-version') !== appServiceVersion)
     return appServiceError(400, `The api-version has to be ${appServiceVersion}.`)
   const resource = resourceOf(query)

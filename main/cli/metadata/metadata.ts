@@ -3,7 +3,7 @@
  * kept here; every token asked for is asked of the broker, which counts, notes and refuses as for everybody.
  */
 import type { TokenAnswer } from '../../contract/client-api.ts'
-import { BrokerError, errorTable } from '../../contract/errors.ts'
+import { type BrokerError, errorTable } from '../../contract/errors.ts'
 import { callBroker } from '../broker-call.ts'
 import { describe } from '../output.ts'
 import type { Environment } from '../place.ts'

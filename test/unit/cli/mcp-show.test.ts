@@ -13,8 +13,9 @@ function textOf(body: Buffer, isWhole: boolean, type = 'text/plain'): string {
 describe('an answer', () => {
   it('is cut between characters, wherever it is cut', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme', minLength: 2 }), fc.nat(), (text, at) => {
-        fc.pre(!/[\0-\x08\x0e-\x1a\x1c-\x1f]/u.test(text))
+      fc.property(fc.string({ unit: 'grapheme', minLength: 2 }), fc.nat(), (any, at) => {
+        const text = any.replaceAll(/\p{Cc}/gu, '')
+        fc.pre(text !== '')
         const bytes = Buffer.from(text)
         const cut = 1 + (at % bytes.length)
         const shown = textOf(bytes.subarray(0, cut), false)

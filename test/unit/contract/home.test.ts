@@ -63,6 +63,7 @@ describe('the names in it', () => {
       backups: '/h/backups',
       preferences: '/h/preferences.json',
       cliToken: '/h/cli.token',
+      clients: '/h/clients',
       identity: '/h/identity.pem',
       providers: '/h/providers',
       nativeHost: '/h/native-host.json',
