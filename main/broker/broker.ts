@@ -13,6 +13,7 @@ import type {
 } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { noteAnswer, recorded } from './activity.ts'
+import { isBound, refuseBound, useOnly } from './bound.ts'
 import { Budget } from './budget.ts'
 import {
   askForConsent,
@@ -31,7 +32,8 @@ import { scopeBeyond, scopeSet } from './grants.ts'
 import { hashToken } from './ids.ts'
 import { adoptCommandLine, pair } from './pairing.ts'
 import { patience } from './patience.ts'
-import { createDecidingDoor, planAgain, type About } from './person.ts'
+import { createDecidingDoor, type About } from './person.ts'
+import { planAgain } from './plan.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import type { Secret } from './secret.ts'
 import type { Fresh } from './refresher.ts'
@@ -118,6 +120,7 @@ export class Broker {
     if (!permit) return undefined
     const held = desk.tokens.cached(permit.record.id, wantOf(permit, request, 0))
     if (!held || beyondPermit(permit, held.access) !== '') return undefined
+    if (isBound(held.grant.material.connection)) return undefined
     desk.touch(client, permit.record.id)
     const answer = this.#answer(permit.record, held.access, held.grant.material.connection)
     noteAnswer(desk, 'token', client, answer, 0)
@@ -130,6 +133,7 @@ export class Broker {
     if (!this.#desk.isLoaded) await this.#desk.load()
     const deadline = this.#ports.clock.monotonic() + (request.timeout ?? DEFAULT_TIMEOUT) * 1000
     const choices = chooseAccount(this.#desk, client, request)
+    refuseBound(choices)
     const permit =
       permitted(this.#desk, client, choices, request) ??
       (await askForConsent(this.#desk, client, choices, request, line, deadline))
@@ -139,6 +143,7 @@ export class Broker {
         try {
           requireStill(this.#desk, client, permit)
           requireCovered(permit, fresh.access)
+          if (isBound(fresh.grant.material.connection)) throw useOnly(permit.record)
         } catch (thrown) {
           giveBack(this.#desk, permit)
           throw thrown
@@ -248,7 +253,8 @@ export class Broker {
       const { id, label, provider, state, scope } = this.#desk.view(record)
       const whole = grants.some((grant) => grant.scope === '')
       const held = new Set(grants.flatMap((grant) => [...scopeSet(grant.scope)]))
-      const rights = grants.some((grant) => grant.right === 'read') ? (['use', 'read'] as const) : (['use'] as const)
+      const reads = !record.use_only && grants.some((grant) => grant.right === 'read')
+      const rights = reads ? (['use', 'read'] as const) : (['use'] as const)
       return { id, label, provider, state, scope: whole ? scope : [...held].join(' '), rights }
     })
     return { accounts }

@@ -6,6 +6,7 @@ import type { Account, AccessRequest, ActivityEntry, Grant, VaultState } from '.
 import { BrokerError } from '../contract/errors.ts'
 import { AccountIndex, distinctLabel, viewAccount } from './accounts.ts'
 import { Approvals } from './approvals.ts'
+import { isBound } from './bound.ts'
 import { canRenew } from './freshness.ts'
 import { GrantIndex, isLive } from './grants.ts'
 import { randomId, tokenId } from './ids.ts'
@@ -312,6 +313,7 @@ export class Desk {
       ...(identity.subject !== undefined && { subject: identity.subject }),
       scope: outcome.scope,
       renewable: canRenew(material),
+      ...(isBound(material.connection) && { use_only: true }),
       linked_at: this.seconds(),
       ...(same?.last_used_at !== undefined && { last_used_at: same.last_used_at }),
       standing: 'connected',

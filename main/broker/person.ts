@@ -5,14 +5,13 @@
 import { BrokerError } from '../contract/errors.ts'
 import type { AccessRequest } from '../contract/model.ts'
 import type { Snapshot, Surface, UnlinkReport, WindowApi } from '../contract/window-api.ts'
+import { defined } from './defined.ts'
 import type { Desk } from './desk.ts'
 import type { DecidingDoor } from './doors.ts'
 import { scopeBeyond, scopeSet, untilOf } from './grants.ts'
-import type { AccountRecord, Cancel, ClientRecord, RevokeOutcome, SignInPlan } from './ports.ts'
+import { planAgain, planKey, planOf } from './plan.ts'
+import type { Cancel, ClientRecord, RevokeOutcome } from './ports.ts'
 import { Secret } from './secret.ts'
-
-/** Milliseconds a browser has to come back. */
-const SIGN_IN_TIMEOUT = 300_000
 
 /** The host, as surfaces show it. */
 export interface About {
@@ -94,28 +93,8 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
           `${record.label} is an account at ${record.provider_name}, not ${request.provider}.`,
         )
       const again = record && (await planAgain(desk, record))
-      const plan: SignInPlan = {
-        provider: request.provider,
-        params: { ...again?.params, ...request.params },
-        timeout: SIGN_IN_TIMEOUT,
-        ...defined('scope', request.scope ?? again?.scope),
-        ...defined('flow', request.flow ?? again?.flow),
-        ...defined('redirect', request.redirect),
-        ...defined('client_id', request.client_id ?? again?.client_id),
-        ...(request.client_secret === undefined
-          ? { ...defined('client_secret', again?.client_secret), ...defined('secret_of', again?.secret_of) }
-          : { client_secret: new Secret(request.client_secret) }),
-        ...(request.username !== undefined &&
-          request.password !== undefined && {
-            person: { username: request.username, password: new Secret(request.password) },
-          }),
-      }
-      const key =
-        record?.id ??
-        JSON.stringify([
-          ...[plan.provider, plan.params, plan.scope, plan.client_id],
-          ...[plan.redirect, plan.flow, plan.person?.username],
-        ])
+      const plan = planOf(request, again)
+      const key = record?.id ?? planKey(plan)
       const { sign_in } = await desk.signIns.start(key, plan, record?.id, async (outcome) => {
         const id = await desk.admit(outcome, request.provider, request.label, record?.id)
         // The person linked it by hand in this terminal, so this terminal's own tool may read it (DESIGN section 4).
@@ -336,22 +315,6 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
   }
 }
 
-/** The plan that repeats an account's own sign-in; `undefined` when nothing is stored of it. */
-export async function planAgain(desk: Desk, record: AccountRecord): Promise<SignInPlan | undefined> {
-  const stored = await desk.ports.vault.grant(record.id)
-  if (!stored) return undefined
-  const { connection } = stored.material
-  return {
-    provider: record.provider,
-    ...defined('flow', connection.flow),
-    params: connection.params,
-    client_id: connection.client_id,
-    ...(connection.client_secret && { client_secret: connection.client_secret, secret_of: connection }),
-    scope: connection.requested_scope,
-    timeout: SIGN_IN_TIMEOUT,
-  }
-}
-
 type Asked = NonNullable<ReturnType<Desk['approvals']['question']>>
 
 /** The consent as the person gave it, durable before the asker hears of it. */
@@ -380,13 +343,14 @@ async function allowCommandLine(desk: Desk, accountId: string): Promise<void> {
   const record = desk.accounts.get(accountId)
   if (!record || !desk.clients.has('cli')) return
   for (const old of desk.grants.of('cli', accountId)) await desk.dropGrant(old)
-  await desk.giveGrant({ client_id: 'cli', account_id: accountId, scope: record.scope, right: 'read', until: null })
+  await desk.giveGrant({
+    client_id: 'cli',
+    account_id: accountId,
+    scope: record.scope,
+    right: record.use_only ? 'use' : 'read',
+    until: null,
+  })
   desk.changed()
 }
 
 const clientOf = (question: Asked | undefined): { client_id?: string } => defined('client_id', question?.client.id)
-
-/** `{ [name]: value }`, or nothing when there is no value: absent is not `undefined` on the wire. */
-function defined<const K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
-  return (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V }
-}

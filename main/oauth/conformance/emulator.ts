@@ -308,7 +308,10 @@ export function emulate({ definition, values, client, person, variant, now }: Em
 }
 
 /** The metadata the provider would publish (RFC 8414), with places of our own where the definition leaves them to discovery. */
-function metadataOf(definition: ProviderDefinition, place: (template: string | undefined) => string | undefined) {
+export function metadataOf(
+  definition: ProviderDefinition,
+  place: (template: string | undefined) => string | undefined,
+) {
   const { server, discovery } = definition
   const issuer = place(server.issuer) ?? ''
   const found = (path: string): string | undefined =>
@@ -326,7 +329,7 @@ function metadataOf(definition: ProviderDefinition, place: (template: string | u
 }
 
 /** The parameters of an authorization URL, pushed ahead (RFC 9126) or in it. */
-function requestOf(url: string): URLSearchParams {
+export function requestOf(url: string): URLSearchParams {
   const asked = new URL(url).searchParams
   const pushed = asked.get('request_uri')?.replace('urn:pushed:', '')
   return pushed === undefined
