@@ -65,7 +65,7 @@ export async function registerClient(start: RegistrationStart): Promise<Register
     })
     return readAnswer(name, config.clientMetadata())
   } catch (thrown) {
-    throw thrown instanceof BrokerError ? thrown : problem(oc, definition, asked, thrown)
+    throw problem(oc, definition, asked, thrown)
   }
 }
 
@@ -106,7 +106,7 @@ function redirectUris(id: string, redirect: NonNullable<ProviderDefinition['redi
   ]
 }
 
-function fetchFor({ http, agent, metadata }: RegistrationStart): CustomFetch {
+function fetchFor({ http, agent, metadata, definition }: RegistrationStart): CustomFetch {
   return async (url, { method, headers, body }) => {
     if (method === 'GET') return Response.json(metadata)
     const answer = await http({
@@ -115,15 +115,14 @@ function fetchFor({ http, agent, metadata }: RegistrationStart): CustomFetch {
       ...{ max_bytes: LARGEST, timeout: PATIENCE },
     })
     if (answer.body === null) throw new HttpFault(true, 'the answer is too large')
-    const challenge = answer.headers['www-authenticate']
+    // RFC 7591 section 3: an initial access token, which is given to developers and not to people.
+    if (answer.status === 401 || answer.status === 403)
+      throw refusal(definition, 'registers clients only for those it has let in before.')
     // RFC 7591 section 3.2.1 says 201; servers also say it with its neighbour.
     const status = answer.status === 200 ? 201 : answer.status >= 200 && answer.status <= 599 ? answer.status : 502
     return new Response([204, 205, 304].includes(status) ? null : answer.body, {
       status,
-      headers: {
-        'content-type': answer.headers['content-type'] ?? '',
-        ...(challenge !== undefined && { 'www-authenticate': challenge }),
-      },
+      headers: { 'content-type': answer.headers['content-type'] ?? '' },
     })
   }
 }
@@ -146,6 +145,9 @@ function readAnswer(name: string, answer: Readonly<ClientMetadata>): RegisteredC
 const yourself = ({ id }: ProviderDefinition): string =>
   `Register a client there yourself and give its id: valetkey link ${id} --client-id ID.`
 
+const refusal = (definition: ProviderDefinition, why: string): BrokerError =>
+  new BrokerError('provider_error', `${definition.display_name} ${why} ${yourself(definition)}`)
+
 function problem(
   oc: OpenidClient,
   definition: ProviderDefinition,
@@ -156,10 +158,8 @@ function problem(
   for (let error = thrown; error instanceof Error; error = error.cause)
     if (error instanceof HttpFault)
       return new BrokerError('temporarily_unavailable', `${name} could not be asked for a client: ${error.message}.`)
-  const refused = (why: string): BrokerError =>
-    new BrokerError('provider_error', `${name} ${why} ${yourself(definition)}`)
-  if (thrown instanceof oc.WWWAuthenticateChallengeError || isStatus(thrown, 401) || isStatus(thrown, 403))
-    return refused('registers clients only for those it has let in before.')
+    else if (error instanceof BrokerError) return error
+  const refused = (why: string): BrokerError => refusal(definition, why)
   if (!(thrown instanceof oc.ResponseBodyError))
     return refused('answered the registration with something that cannot be used.')
   const said = quoted(thrown.error, thrown.error_description, [])
@@ -169,6 +169,3 @@ function problem(
     return refused(`registers no client of the kind that is needed here: ${said}`)
   return refused(`refused to register a client: ${said}`)
 }
-
-const isStatus = (thrown: unknown, status: number): boolean =>
-  thrown instanceof Error && (thrown as { readonly status?: unknown }).status === status

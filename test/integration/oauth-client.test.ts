@@ -120,15 +120,9 @@ describe('private_key_jwt', () => {
 
   it('the audience is the token endpoint where the definition says so', async () => {
     const client = { ...keyed.client, client_assertion_audience: 'token_endpoint' as const }
-    const plan = { client_id: 'keyed', client_key: new Secret(provider.keyed.jwk), redirect: 'paste' as const }
-    const servers = serversOf({ ...keyed, client })
-    const running = await servers.begin(provider.issuer, { provider: 'bound', ...plan })
-    await running.submit(await visit(running.authorization_url, { login: 'ada' }))
-    // oidc-provider takes the issuer alone; what is shown is that the definition was followed.
-    expect(await running.done).toMatchObject({
-      kind: 'refused',
-      error: { message: expect.stringContaining('invalid_client') as string },
-    })
+    await link({ client_id: 'keyed', client_key: new Secret(provider.keyed.jwk) }, { ...keyed, client })
+    const assertion = provider.asked.findLast(({ event }) => event === 'token')?.params['client_assertion']
+    expect(claimsOf(assertion)['aud']).toBe(`${provider.issuer}/token`)
   })
 
   it('the key is in no outcome and no log line, and goes nowhere but where it was given for', async () => {
@@ -317,6 +311,7 @@ describe('registration', () => {
 
 const definitionAt = (issuer: string): ProviderDefinition => ({
   ...boundDefinition(),
+  variables: {},
   discovery: { type: 'none' },
   server: {
     authorization_endpoint: `${issuer}/authorize`,
