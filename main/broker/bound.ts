@@ -9,7 +9,7 @@ import type { AccountRecord, Connection } from './ports.ts'
 export const isBound = ({ dpop_key }: Pick<Connection, 'dpop_key'>): boolean => dpop_key !== undefined
 
 /** What a program is told that asks for the token itself. */
-export function useOnly({ id, label }: AccountRecord): BrokerError {
+export function boundRefusal({ id, label }: AccountRecord): BrokerError {
   return new BrokerError(
     'access_denied',
     `The tokens of ${label} are bound to a key that stays in the vault (DPoP), so none is handed out: have the call made with “valetkey fetch”.`,
@@ -20,5 +20,5 @@ export function useOnly({ id, label }: AccountRecord): BrokerError {
 /** Before the person is asked for what could not be given. Throws `access_denied`. */
 export function refuseBound(choices: readonly AccountRecord[]): void {
   const [record] = choices
-  if (record?.use_only && choices.length === 1) throw useOnly(record)
+  if (record?.use_only && choices.length === 1) throw boundRefusal(record)
 }

@@ -13,7 +13,7 @@ import type {
 } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { noteAnswer, recorded } from './activity.ts'
-import { isBound, refuseBound, useOnly } from './bound.ts'
+import { boundRefusal, isBound, refuseBound } from './bound.ts'
 import { Budget } from './budget.ts'
 import {
   askForConsent,
@@ -143,7 +143,7 @@ export class Broker {
         try {
           requireStill(this.#desk, client, permit)
           requireCovered(permit, fresh.access)
-          if (isBound(fresh.grant.material.connection)) throw useOnly(permit.record)
+          if (isBound(fresh.grant.material.connection)) throw boundRefusal(permit.record)
         } catch (thrown) {
           giveBack(this.#desk, permit)
           throw thrown

@@ -54,7 +54,7 @@ function fromJwk(text: string): { readonly key: KeyObject; readonly alg?: string
     const jwk = JSON.parse(text) as Readonly<Record<string, unknown>>
     const { alg, kid } = jwk
     return {
-      key: createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+      key: createPrivateKey({ key: jwk, format: 'jwk' }),
       ...(typeof alg === 'string' && { alg }),
       ...(typeof kid === 'string' && kid.length <= 256 && { kid }),
     }

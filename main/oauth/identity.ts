@@ -61,14 +61,22 @@ export async function identify(
       ? {}
       : found.endpoint
         ? await askEndpoint(http, found.endpoint)
-        : // oxlint-disable-next-line typescript/no-deprecated -- without an ID token there is no subject to compare with yet
-          await oc
-            .fetchUserInfo(config, found.access.value.reveal(), subject ?? oc.skipSubjectCheck, proving)
-            .catch(() => ({}))
+        : await askUserInfo(oc, config, found.access, subject, proving).catch(() => ({}))
   const claims = { ...more, ...found.claims }
   const label = labelOf(claims)
   const sub = subject ?? textOf(claims['sub'])
   return { issuer, ...(sub !== undefined && { subject: sub }), ...(label !== undefined && { label }) }
+}
+
+function askUserInfo(
+  oc: OpenidClient,
+  config: Configuration,
+  access: AccessToken,
+  subject: string | undefined,
+  proving: DPoPOptions,
+): Promise<Claims> {
+  // oxlint-disable-next-line typescript/no-deprecated -- without an ID token there is no subject to compare with yet
+  return oc.fetchUserInfo(config, access.value.reveal(), subject ?? oc.skipSubjectCheck, proving)
 }
 
 async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Claims> {

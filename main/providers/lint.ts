@@ -105,12 +105,12 @@ function* urlProblems(definition: ProviderDefinition, path: string, url: string)
 
 function* binding(definition: ProviderDefinition): Generator<string> {
   const { dpop, token_response, client, resource, server, grants = {} } = definition
-  const operations = Object.entries(grants)
+  const requests = Object.entries(grants)
   // A proof is for the address and the method it was made with, so those must be the request's own.
-  const moved = operations.find(([, { endpoint, method }]) => endpoint !== undefined || method === 'GET')
+  const moved = requests.find(([, { endpoint, method }]) => endpoint !== undefined || method === 'GET')
   if (dpop !== undefined && moved)
     yield `dpop goes with the token endpoint itself, and grants.${moved[0]} is elsewhere.`
-  const responses = [token_response, ...operations.map(([, { response }]) => response)]
+  const responses = [token_response, ...requests.map(([, { response }]) => response)]
   if (dpop !== undefined && responses.some((response) => response?.force_token_type !== undefined))
     yield 'dpop needs the type that an answer names, and force_token_type ignores it.'
   if (client.token_endpoint_auth_method === 'private_key_jwt' && client.client_type === 'public')

@@ -26,9 +26,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-async function refreshed(
-  replies: readonly Reply[],
-): Promise<{
+async function refreshed(replies: readonly Reply[]): Promise<{
   readonly outcome: RefreshOutcome
   readonly proofs: readonly (string | undefined)[]
   readonly sent: string

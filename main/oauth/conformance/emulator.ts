@@ -308,10 +308,7 @@ export function emulate({ definition, values, client, person, variant, now }: Em
 }
 
 /** The metadata the provider would publish (RFC 8414), with places of our own where the definition leaves them to discovery. */
-export function metadataOf(
-  definition: ProviderDefinition,
-  place: (template: string | undefined) => string | undefined,
-) {
+function metadataOf(definition: ProviderDefinition, place: (template: string | undefined) => string | undefined) {
   const { server, discovery } = definition
   const issuer = place(server.issuer) ?? ''
   const found = (path: string): string | undefined =>

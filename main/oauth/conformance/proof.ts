@@ -16,7 +16,7 @@ import {
 import type { ProviderDefinition } from '../../providers/provider.ts'
 import { fill, type Values } from '../../providers/template.ts'
 import type { HttpAnswer, HttpRequest } from '../http.ts'
-import { metadataOf, requestOf, type Emulator } from './emulator.ts'
+import { requestOf, type Emulator } from './emulator.ts'
 
 /** What the emulator is told is the client's secret: only a good assertion is handed on as it. */
 export const ASSERTED = randomBytes(24).toString('base64url')
@@ -42,6 +42,9 @@ interface Wanted {
 
 type Members = Readonly<Record<string, unknown>>
 
+/** The endpoints of the emulator's metadata (RFC 8414 section 2). */
+type Server = Readonly<Record<string, string | undefined>>
+
 interface Jwt {
   readonly header: Members
   readonly claims: Members
@@ -51,7 +54,9 @@ interface Jwt {
 /** The emulator, behind the demands of its definition; as it is where there are none. */
 export function demandProof(emulator: Emulator, { definition, values, client_id, client_key }: Wanted): Emulator {
   if (definition.dpop === undefined && !client_key) return emulator
-  const server = metadataOf(definition, (template) => template && fill(template, values))
+  const metadata = emulator
+    .http({ url: 'https://op.example/.well-known/', method: 'GET', headers: {}, max_bytes: 0, timeout: 0 })
+    .then(({ body }) => (parse(body ?? '') ?? {}) as Server)
   const complaints: string[] = []
   const used = new Set<unknown>()
   const nonce = randomBytes(12).toString('base64url')
@@ -81,8 +86,8 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
     return { jkt: createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url') }
   }
 
-  const tokens = async (request: HttpRequest): Promise<HttpAnswer> => {
-    if (definition.dpop === undefined) return emulator.http(asserted(request))
+  const tokens = async (request: HttpRequest, server: Server): Promise<HttpAnswer> => {
+    if (definition.dpop === undefined) return emulator.http(asserted(request, server))
     const judged = judgeProof(request)
     const proof = readJwt(fieldOf(request, 'dpop') ?? '')
     if ('wrong' in judged) {
@@ -95,7 +100,7 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
     if (!renewal && bound.announced !== undefined && bound.announced !== judged.jkt)
       complaints.push('the key is not the one of the authorization request (dpop_jkt)')
     if (!renewal) bound.key = judged.jkt
-    const answer = await emulator.http(asserted(request))
+    const answer = await emulator.http(asserted(request, server))
     const body = parse(answer.body ?? '')
     if (!body || !Object.hasOwn(body, 'token_type')) return answer
     return { ...answer, body: JSON.stringify({ ...body, token_type: 'DPoP' }) }
@@ -116,11 +121,11 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
   }
 
   /** With the secret the emulator knows in place of a good assertion. A JWT looks the same in every encoding of ours. */
-  const asserted = (request: HttpRequest): HttpRequest => {
+  const asserted = (request: HttpRequest, server: Server): HttpRequest => {
     if (!client_key) return request
     const text = `${request.url} ${request.body ?? ''}`
     const [assertion = ''] = /eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/u.exec(text) ?? []
-    const wrong = judgeAssertion(assertion, client_key)
+    const wrong = judgeAssertion(assertion, client_key, server)
     if (wrong !== undefined) complaints.push(`the client authenticated with ${wrong}`)
     if (!/client[._-]assertion[._-]type/u.test(text)) complaints.push('client_assertion_type is missing')
     if (wrong !== undefined) return request
@@ -129,14 +134,14 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
     return { ...request, url: put(request.url), ...(request.body !== undefined && { body: put(request.body) }) }
   }
 
-  const judgeAssertion = (assertion: string, key: KeyObject): string | undefined => {
+  const judgeAssertion = (assertion: string, key: KeyObject, server: Server): string | undefined => {
     const jwt = readJwt(assertion)
     if (!jwt) return 'no assertion'
     const { iss, sub, aud, exp, jti } = jwt.claims
     const audience =
-      definition.client.client_assertion_audience === 'token_endpoint' || server.issuer === ''
-        ? server.token_endpoint
-        : server.issuer
+      definition.client.client_assertion_audience === 'token_endpoint' || server['issuer'] === ''
+        ? server['token_endpoint']
+        : server['issuer']
     if (!jwt.signedBy(key)) return 'a signature that does not verify'
     if (iss !== client_id || sub !== client_id) return 'an assertion of another client'
     if (aud !== audience) return 'an assertion for somebody else'
@@ -145,17 +150,21 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
     return undefined
   }
 
-  const clientPlaces: readonly (string | undefined)[] = [
-    ...[server.pushed_authorization_request_endpoint, server.revocation_endpoint, server.device_authorization_endpoint],
-    ...Object.values(definition.grants ?? {}).map(({ endpoint }) => endpoint && fill(endpoint, values)),
+  const own = Object.values(definition.grants ?? {}).map(({ endpoint }) => endpoint && fill(endpoint, values))
+  const clientPlaces = (server: Server): readonly (string | undefined)[] => [
+    ...['pushed_authorization_request_endpoint', 'revocation_endpoint', 'device_authorization_endpoint'].map(
+      (name) => server[name],
+    ),
+    ...own,
   ]
   return {
     ...emulator,
     http: async (request) => {
+      const server = await metadata
       const path = request.url.split('?')[0] ?? ''
       const authorization = fieldOf(request, 'authorization') ?? ''
-      if (path === server.token_endpoint) return tokens(request)
-      if (clientPlaces.includes(path)) return emulator.http(asserted(request))
+      if (path === server['token_endpoint']) return tokens(request, server)
+      if (clientPlaces(server).includes(path)) return emulator.http(asserted(request, server))
       if (path.includes('/.well-known/')) return published(await emulator.http(request))
       return emulator.http(definition.dpop === undefined ? request : proven(request, authorization))
     },

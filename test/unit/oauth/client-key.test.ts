@@ -23,7 +23,7 @@ const keyOf = (name: string): KeyObject => {
 const jwkOf = (name: string, more: object = {}): string =>
   JSON.stringify({ ...keyOf(name).export({ format: 'jwk' }), ...more })
 const pemOf = (name: string, type: 'pkcs8' | 'pkcs1' | 'sec1' = 'pkcs8'): string =>
-  keyOf(name).export({ type: type as 'pkcs8', format: 'pem' }) as string
+  keyOf(name).export({ type, format: 'pem' }) as string
 const read = (text: string, accepted?: readonly string[]): JWK =>
   JSON.parse(readClientKey(new Secret(text), accepted).reveal()) as JWK
 
@@ -42,12 +42,9 @@ describe('a client key', () => {
     const key = JSON.parse(secret.reveal()) as JWK
     expect(key.alg).toBe(alg)
     const body = new URLSearchParams()
-    await privateKeyJwt(oc, secret, undefined)(
-      { issuer: 'https://op.example' },
-      { client_id: 'me' },
-      body,
-      new Headers(),
-    )
+    // ClientAuth may answer with a promise; openid-client waits for it.
+    const sign: (...of: Parameters<oc.ClientAuth>) => unknown = privateKeyJwt(oc, secret, undefined)
+    await Promise.resolve(sign({ issuer: 'https://op.example' }, { client_id: 'me' }, body, new Headers()))
     const { d: _d, p, q, dp, dq, qi, ...half } = key
     expect([p, q, dp, dq, qi].every((part) => part === undefined || typeof part === 'string')).toBe(true)
     const { payload, protectedHeader } = await jwtVerify(

@@ -37,11 +37,13 @@ describe('keys', () => {
     const first = await home.open()
     await first.link(account('a', { use_only: true }), boundMaterial())
     first.close()
-    for (const file of readdirSync(home.paths.home, { recursive: true, withFileTypes: true }))
-      if (file.isFile())
-        expect(readFileSync(join(file.parentPath, file.name)).toString('latin1')).not.toMatch(
-          /of-the-(?:client|account)-1/u,
-        )
+    const entries = readdirSync(home.paths.home, { recursive: true, withFileTypes: true })
+    const files = entries.filter((entry) => entry.isFile())
+    expect(files).not.toHaveLength(0)
+    for (const file of files)
+      expect(readFileSync(join(file.parentPath, file.name)).toString('latin1')).not.toMatch(
+        /of-the-(?:client|account)-1/u,
+      )
     const second = await home.open()
     expect((await second.grant('a'))?.material).toEqual(boundMaterial())
     expect(await second.accounts()).toEqual([account('a', { use_only: true })])
