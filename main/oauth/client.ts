@@ -7,6 +7,7 @@ import { BrokerError } from '../contract/errors.ts'
 import type { Flow } from '../contract/model.ts'
 import type { SignInPlan } from '../broker/ports.ts'
 import type { ProviderDefinition } from '../providers/provider.ts'
+import { mayRegister } from '../providers/summary.ts'
 import type { AuthMethod } from './configuration.ts'
 import type { GrantType } from './rules.ts'
 
@@ -29,7 +30,7 @@ export function clientIdOf(definition: ProviderDefinition, flow: Flow, plan: Sig
   if (plan.client_id === undefined || plan.client_id === '')
     throw new BrokerError(
       'invalid_request',
-      `${name} needs the ${id?.label ?? 'client id'} that you registered there.`,
+      `${name} needs the ${id?.label ?? 'client id'} that you registered there${mayRegister(definition) ? '; it may also register one for you (--register)' : ''}.`,
       {
         resolve: { command: `valetkey link ${definition.id} --client-id <client id>` },
       },

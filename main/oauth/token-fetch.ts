@@ -71,7 +71,7 @@ export function createTokenFetch(http: Http, agent: string, use: Use): TokenFetc
     const status = succeeded ? (answer.body.includes('"request_uri"') ? 201 : 200) : answer.status
     return new Response(noBody(status) ? null : withStandardNames(answer.body), {
       status: inRange(status),
-      headers: knownFields(answer),
+      headers: knownFields(answer, use.dpop !== undefined && !body),
     })
   }
 }
@@ -101,10 +101,10 @@ async function exchange(
     dpop: use.dpop,
   })
   // RFC 9449 section 8: a refusal that spends nothing. openid-client asks again with the nonce; once, then it is an error.
-  const again = read.kind === 'error' && read.error === 'use_dpop_nonce' && use.dpop && !challenges.passed
-  challenges.passed = Boolean(again)
-  if (again && dpopNonce(answer.headers) !== undefined)
-    return Response.json({ error: 'use_dpop_nonce' }, { status: 400, headers: nonceField(answer) })
+  const asks = read.kind === 'error' && read.error === 'use_dpop_nonce' && answer.status < 500
+  const again = use.dpop !== undefined && asks && dpopNonce(answer.headers) !== undefined && !challenges.passed
+  challenges.passed = again
+  if (again) return Response.json({ error: 'use_dpop_nonce' }, { status: 400, headers: nonceField(answer) })
   if (read.kind !== 'token')
     throw new TokenFault({
       kind: 'answer',
@@ -124,10 +124,13 @@ async function exchange(
   return new PlainSuccess(members, nonceField(answer))
 }
 
-/** What openid-client reads of an answer's header: its type, what a resource server demands, and the next nonce. */
-function knownFields(answer: HttpAnswer): Record<string, string> {
+/**
+ * What openid-client reads of an answer's header: its type, the next nonce, and of a resource server how a proof has to be
+ * (RFC 9449 section 9). Elsewhere an error speaks in the body.
+ */
+function knownFields(answer: HttpAnswer, byProof: boolean): Record<string, string> {
   const type = answer.headers['content-type']
-  const challenge = answer.headers['www-authenticate']
+  const challenge = byProof ? answer.headers['www-authenticate'] : undefined
   return {
     ...(type !== undefined && { 'content-type': type }),
     ...(challenge !== undefined && { 'www-authenticate': challenge }),

@@ -58,7 +58,7 @@ export function flowsOf({ grants = { authorization_code: {} }, discovery }: Prov
 }
 
 /** RFC 7591: by the definition's word, or by the metadata of a provider of the person's choosing. */
-function mayRegister(definition: ProviderDefinition): boolean {
+export function mayRegister(definition: ProviderDefinition): boolean {
   const { discovery, server, client } = definition
   if (client.token_endpoint_auth_method === 'private_key_jwt') return false
   const chosen = discovery.type !== 'none' && server.issuer?.includes('${') === true

@@ -97,6 +97,11 @@ describe('P8: nonces', () => {
     expect([outcome.kind, proofs.length]).toEqual(['transient', 1])
   })
 
+  it('P8: a server in trouble is not asked again for it', async () => {
+    const { outcome, proofs } = await refreshed([wants('n-1', 503)])
+    expect([outcome.kind, proofs.length]).toEqual(['transient', 1])
+  })
+
   it('P8: to an account without a key it is an error like any other', async () => {
     const before = server.requests.length
     server.reply(wants('n-1'))

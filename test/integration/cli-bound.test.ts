@@ -175,6 +175,14 @@ describe('--register and --resource', () => {
     expect(stdout).toMatch(/server\.registration_endpoint\s+\$\{issuer\}\/reg/u)
   })
 
+  it('a client that is neither named nor registered is asked for, with both ways', async () => {
+    const { code, stderr } = await link('bound')
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/needs the client id .* register one for you \(--register\)/u),
+    ])
+  })
+
   it('a client that is named as well is refused', async () => {
     const { code, stderr } = await link('bound', '--register', '--client-id', 'native')
     expect([code, stderr]).toEqual([2, expect.stringContaining('Either name a client, or have one registered')])

@@ -213,6 +213,15 @@ describe('resource', () => {
     expect(audience(outcome.kind === 'refreshed' ? outcome.access.value.reveal() : '')).toBe(RESOURCE)
   })
 
+  it('gives way to the one that a program names, and an unserved one is that program’s mistake', async () => {
+    const { material, servers } = await link(boundDefinition(), { resource: RESOURCE, scope })
+    const { connection } = material
+    const other = await servers.refresh(connection, material.refresh_token, { resource: 'https://api.example/other' })
+    expect(other.kind).toBe('request-refused')
+    const own = await servers.refresh(connection, material.refresh_token, {})
+    expect(own.kind).toBe('refreshed')
+  })
+
   it('comes from the definition where the person names none, pushed ahead and bound as well', async () => {
     const pushed = await startBoundProvider({ pushed: true })
     try {
