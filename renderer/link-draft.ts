@@ -8,6 +8,8 @@ export interface Draft {
   readonly params: Readonly<Record<string, string>>
   readonly clientId: string
   readonly clientSecret: string
+  /** Have the provider register a client. */
+  readonly register?: boolean
   readonly scopes: readonly string[]
   readonly otherScopes: string
   readonly label: string
@@ -38,6 +40,7 @@ export function requestOf(draft: Draft, provider: ProviderSummary, openBrowser: 
     ...(scope !== '' && { scope }),
     ...(clientId !== '' && { client_id: clientId }),
     ...(draft.clientSecret !== '' && { client_secret: draft.clientSecret }),
+    ...(draft.register && { register: true }),
     ...(label !== '' && { label }),
     ...(draft.redirect !== undefined && { redirect: draft.redirect }),
   }

@@ -5,6 +5,7 @@
 import type { AccessAnswer, AccessWish } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { Right } from '../contract/model.ts'
+import { refuseBound } from './bound.ts'
 import { beyondAccount, chooseAccount, liveGrants, questionOf } from './consent.ts'
 import type { Desk } from './desk.ts'
 import type { Line } from './doors.ts'
@@ -28,6 +29,7 @@ export async function requestAccess(
   const right = wish.right ?? 'use'
   requireRight(client, right)
   const choices = chooseAccount(desk, client, wish)
+  if (right === 'read') refuseBound(choices)
   const single = choices.length === 1 ? choices[0] : undefined
   const grants = single ? liveGrants(desk, client, single) : []
   // To a client without consent an account's name and scope are none of its business: it asks, like anybody.

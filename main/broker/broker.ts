@@ -8,6 +8,7 @@ import type { Right } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
 import { requestAccess, requireRight } from './access.ts'
 import { noteAnswer, recorded } from './activity.ts'
+import { boundRefusal, isBound, refuseBound } from './bound.ts'
 import { Budget } from './budget.ts'
 import {
   askForConsent,
@@ -25,7 +26,8 @@ import { scopeBeyond } from './grants.ts'
 import { hashToken } from './ids.ts'
 import { adoptCommandLine, pair } from './pairing.ts'
 import { patience } from './patience.ts'
-import { createDecidingDoor, planAgain, type About } from './person.ts'
+import { createDecidingDoor, type About } from './person.ts'
+import { planAgain } from './plan.ts'
 import type { AccessToken, AccountRecord, Cancel, ClientRecord, Connection, Ports, TokenVariant } from './ports.ts'
 import { Possession } from './possession.ts'
 import type { Secret } from './secret.ts'
@@ -150,6 +152,7 @@ export class Broker {
     if (!permit) return undefined
     const held = desk.tokens.cached(permit.record.id, wantOf(permit, request, 0))
     if (!held || beyondPermit(permit, held.access) !== '') return undefined
+    if (isBound(held.grant.material.connection)) return undefined
     desk.touch(client, permit.record.id)
     const answer = this.#answer(permit.record, held.access, held.grant.material.connection)
     noteAnswer(desk, 'token', client, answer, 0)
@@ -181,6 +184,7 @@ export class Broker {
     deadline: number,
   ): Promise<Permit> {
     const choices = chooseAccount(this.#desk, client, request)
+    if (right === 'read') refuseBound(choices)
     return (
       permitted(this.#desk, client, choices, request, right) ??
       (await askForConsent(this.#desk, client, choices, request, right, line, deadline))
@@ -197,6 +201,7 @@ export class Broker {
             throw new BrokerError('invalid_client', 'This program’s token is no longer good.')
           requireStill(this.#desk, client, permit)
           requireCovered(permit, fresh.access)
+          if (permit.right === 'read' && isBound(fresh.grant.material.connection)) throw boundRefusal(permit.record)
         } catch (thrown) {
           giveBack(this.#desk, permit)
           throw thrown

@@ -6,6 +6,7 @@ import type { Account, AccessRequest, AccountChoice, ActivityEntry, Grant, Vault
 import { BrokerError } from '../contract/errors.ts'
 import { AccountIndex, distinctLabel, viewAccount } from './accounts.ts'
 import { Approvals } from './approvals.ts'
+import { isBound } from './bound.ts'
 import { Budget } from './budget.ts'
 import { withoutChoices } from './choices.ts'
 import { canRenew } from './freshness.ts'
@@ -349,6 +350,7 @@ export class Desk {
       ...(identity.subject !== undefined && { subject: identity.subject }),
       scope: outcome.scope,
       renewable: canRenew(material),
+      ...(isBound(material.connection) && { use_only: true }),
       linked_at: this.seconds(),
       ...(same?.last_used_at !== undefined && { last_used_at: same.last_used_at }),
       standing: 'connected',

@@ -9,13 +9,11 @@ import { defined } from './defined.ts'
 import type { Desk } from './desk.ts'
 import type { DecidingDoor } from './doors.ts'
 import { consentCalls, viewClient } from './person-consent.ts'
-import type { AccountRecord, Cancel, SignInPlan } from './ports.ts'
+import { planAgain, planKey, planOf } from './plan.ts'
+import type { AccountRecord, Cancel } from './ports.ts'
 import { profileCalls } from './profiles.ts'
 import { Secret } from './secret.ts'
 import { unlinkAccount } from './shifts.ts'
-
-/** Milliseconds a browser has to come back. */
-const SIGN_IN_TIMEOUT = 300_000
 
 /** The host, as surfaces show it. */
 export interface About {
@@ -107,28 +105,8 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
           `${record.label} is an account at ${record.provider_name}, not ${request.provider}.`,
         )
       const again = record && (await planAgain(desk, record))
-      const plan: SignInPlan = {
-        provider: request.provider,
-        params: { ...again?.params, ...request.params },
-        timeout: SIGN_IN_TIMEOUT,
-        ...defined('scope', request.scope ?? again?.scope),
-        ...defined('flow', request.flow ?? again?.flow),
-        ...defined('redirect', request.redirect),
-        ...defined('client_id', request.client_id ?? again?.client_id),
-        ...(request.client_secret === undefined
-          ? { ...defined('client_secret', again?.client_secret), ...defined('secret_of', again?.secret_of) }
-          : { client_secret: new Secret(request.client_secret) }),
-        ...(request.username !== undefined &&
-          request.password !== undefined && {
-            person: { username: request.username, password: new Secret(request.password) },
-          }),
-      }
-      const key =
-        record?.id ??
-        JSON.stringify([
-          ...[plan.provider, plan.params, plan.scope, plan.client_id],
-          ...[plan.redirect, plan.flow, plan.person?.username],
-        ])
+      const plan = planOf(request, again)
+      const key = record?.id ?? planKey(plan)
       const { sign_in } = await desk.signIns.start(key, plan, record?.id, async (outcome) => {
         const id = await desk.admit(outcome, request.provider, request.label, record?.id, request.profile)
         // The person linked it by hand in this terminal, so this terminal's own tool may read it (DESIGN section 4).
@@ -266,26 +244,16 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
   }
 }
 
-/** The plan that repeats an account's own sign-in; `undefined` when nothing is stored of it. */
-export async function planAgain(desk: Desk, record: AccountRecord): Promise<SignInPlan | undefined> {
-  const stored = await desk.ports.vault.grant(record.id)
-  if (!stored) return undefined
-  const { connection } = stored.material
-  return {
-    provider: record.provider,
-    ...defined('flow', connection.flow),
-    params: connection.params,
-    client_id: connection.client_id,
-    ...(connection.client_secret && { client_secret: connection.client_secret, secret_of: connection }),
-    scope: connection.requested_scope,
-    timeout: SIGN_IN_TIMEOUT,
-  }
-}
-
 async function allowCommandLine(desk: Desk, accountId: string): Promise<void> {
   const record = desk.accounts.get(accountId)
   if (!record || !desk.clients.has('cli')) return
   for (const old of desk.grants.of('cli', accountId)) await desk.dropGrant(old)
-  await desk.giveGrant({ client_id: 'cli', account_id: accountId, scope: record.scope, right: 'read', until: null })
+  await desk.giveGrant({
+    client_id: 'cli',
+    account_id: accountId,
+    scope: record.scope,
+    right: record.use_only ? 'use' : 'read',
+    until: null,
+  })
   desk.changed()
 }

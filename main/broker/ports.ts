@@ -82,7 +82,13 @@ export interface Connection {
   readonly userinfo_endpoint?: string
   readonly client_id: string
   readonly client_secret?: Secret
-  readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post'
+  /** The private key of `private_key_jwt`, a JWK. */
+  readonly client_key?: Secret
+  readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
+  /** The client was registered for this account (RFC 7591), so how it authenticates is the provider's word. */
+  readonly registered?: boolean
+  /** The private key that every token of this account is bound to (RFC 9449), a JWK; such tokens are never handed out. */
+  readonly dpop_key?: Secret
   /** Plain http was allowed because every endpoint is on loopback. */
   readonly insecure_loopback: boolean
   /** What the provider does with refresh tokens; `never` needs no durable write before the answer. */
@@ -95,6 +101,8 @@ export interface Connection {
   /** The provider's variables as they were given (`issuer`, `tenant`, ...), and the scope asked for: to sign in again alike. */
   readonly params: Readonly<Record<string, string>>
   readonly requested_scope: string
+  /** What the tokens are for (RFC 8707), where that was said. */
+  readonly requested_resource?: string
   /** How this provider's exchanges differ from the standard, as `oauth/` wrote it; absent: they do not. */
   readonly rules?: string
   /** How the account was linked, where that was not in the browser. */
@@ -204,7 +212,15 @@ export interface SignInPlan {
   readonly redirect?: Redirect
   readonly client_id?: string
   readonly client_secret?: Secret
-  /** The connection a stored `client_secret` is from: it goes where it has gone before, or nowhere. */
+  /** A private key for `private_key_jwt`: PEM or JWK. */
+  readonly client_key?: Secret
+  /** Have the provider register a client (RFC 7591), instead of naming one. */
+  readonly register?: boolean
+  /** How a client that was registered so authenticates. */
+  readonly registered_as?: Connection['token_endpoint_auth_method']
+  /** RFC 8707. */
+  readonly resource?: string
+  /** The connection a stored `client_secret` or `client_key` is from: it goes where it has gone before, or nowhere. */
   readonly secret_of?: Pick<Connection, 'token_endpoint' | 'rules'>
   /** Of the `password` flow: used once and never stored. */
   readonly person?: { readonly username: string; readonly password: Secret }

@@ -28,6 +28,8 @@ export interface Account {
   readonly scope: string
   /** Whether a fresh token can be had without the person. */
   readonly renewable: boolean
+  /** Its tokens are bound to a key of ours (RFC 9449): they are used through Valetkey and never handed out. */
+  readonly use_only?: boolean
   /** How fresh the current access token is; absent when there is none. */
   readonly token?: {
     readonly obtained_at: number
@@ -244,6 +246,10 @@ export interface ProviderSummary {
   /** Best for the person first. Where the provider publishes its metadata, `device` is there if that names it. */
   readonly flows?: readonly Flow[]
   readonly client_fields?: ClientFields
+  /** The provider may register a client for the person (RFC 7591). */
+  readonly registration?: boolean
+  /** Whether tokens are (or may be) bound to a key of the account (RFC 9449), and then only used through Valetkey. */
+  readonly dpop?: 'required' | 'supported'
 }
 
 /** What the provider calls a client's id and secret, where they are found, and whether it wants the secret. */
@@ -251,6 +257,8 @@ export interface ClientFields {
   readonly client_id?: { readonly label?: string; readonly help?: string }
   readonly client_secret?: { readonly label?: string; readonly help?: string }
   readonly secret: 'required' | 'optional' | 'none'
+  /** Whether it wants a private key instead (RFC 7523); absent: it takes one where its metadata says so. */
+  readonly key?: 'required'
 }
 
 /** A provider's definition before it is trusted: where secrets and tokens would go, and what is unusual about that. */

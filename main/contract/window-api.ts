@@ -62,6 +62,12 @@ export interface LinkRequest {
   readonly redirect?: Redirect
   readonly client_id?: string
   readonly client_secret?: string
+  /** A private key for `private_key_jwt` (RFC 7523): PEM or JWK. */
+  readonly client_key?: string
+  /** Have the provider register a client (RFC 7591), instead of naming one. */
+  readonly register?: boolean
+  /** What the tokens are for (RFC 8707). */
+  readonly resource?: string
   /** Of the `password` flow: sent to the provider once, and stored nowhere. */
   readonly username?: string
   readonly password?: string
@@ -199,6 +205,9 @@ export const windowCalls: Calls<WindowApi> = {
     redirect: optional(oneOf('custom-scheme', 'loopback', 'paste', 'oob')),
     client_id: optional(text(512)),
     client_secret: optional(text(4096)),
+    client_key: optional(anyText(16_384)),
+    register: optional(boolean),
+    resource: optional(text(2048)),
     username: optional(text(512)),
     password: optional(anyText(4096)),
     params: optional(record(text(2048), 32)),

@@ -16,20 +16,23 @@ import type {
   SignInOutcome,
   SignInPlan,
 } from '../broker/ports.ts'
-import type { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition, Providers } from '../providers/provider.ts'
 import { flowsOf, summaryOf } from '../providers/summary.ts'
 import { valuesOf, type Values } from '../providers/template.ts'
 import { apiHeaders, judgeApiAnswer } from './api-answer.ts'
-import { clientAuthentication, loadOpenidClient, prepare, type AuthMethod } from './configuration.ts'
+import { clientAuthentication, loadOpenidClient, prepare } from './configuration.ts'
 import { discover, place } from './discovery.ts'
+import { bindingsOf, type Bindings } from './binding.ts'
+import { authMethodOf, clientIdOf, requireOneClient } from './client.ts'
+import { dpopHandle, dpopHeaders } from './dpop.ts'
 import { checkApiBase, checkEndpoints, resolveName, type Resolve } from './endpoints.ts'
 import { createHttp, type Http } from './http.ts'
 import { identify, type Claims, type IdentityEndpoint } from './identity.ts'
 import { chooseRung, ladder } from './redirects.ts'
 import { refresh } from './refresh.ts'
+import { registerClient, type RegisteredClient } from './registration.ts'
 import { revoke } from './revoke.ts'
-import { filledMap, freezeRules, rulesOf, type GrantType } from './rules.ts'
+import { filledMap, freezeRules, rulesOf } from './rules.ts'
 import { startSignIn, type SignInStart } from './sign-in.ts'
 import { createTokenFetch, type TokenFetch } from './token-fetch.ts'
 import { startClientCredentials, startDevice, startPassword } from './unattended.ts'
@@ -54,10 +57,13 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
   const agent = `valetkey/${options.version}`
   const standardFetch = createTokenFetch(http, agent, { id_token: false })
   /** The seam for one connection: every provider that keeps to the standard shares one. */
-  const fetchFor = (connection: Connection, id_token = false): TokenFetch =>
-    connection.rules === undefined && !id_token
+  const fetchFor = (connection: Connection, id_token = false, binding?: ProviderDefinition['dpop']): TokenFetch => {
+    // What is linked with a key takes nothing less from then on.
+    const dpop = connection.dpop_key && (binding ?? 'required')
+    return connection.rules === undefined && !id_token && !dpop
       ? standardFetch
-      : createTokenFetch(http, agent, { id_token, rules: rulesOf(connection), client: connection })
+      : createTokenFetch(http, agent, { id_token, rules: rulesOf(connection), client: connection, dpop })
+  }
 
   const find = async (id: string): Promise<ProviderDefinition> => {
     const definition = await providers.find(id)
@@ -71,34 +77,42 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     const definition = await find(plan.provider)
     const values = valuesOf(definition, plan.params)
     const flow = chooseFlow(definition, plan.flow)
-    const client_id = clientIdOf(definition, flow, plan)
+    requireOneClient(plan)
+    const given = plan.register ? '' : clientIdOf(definition, flow, plan)
     const way = flow === 'browser' ? await wayBack(definition, values, plan) : undefined
     const oc = await loadOpenidClient()
     const { metadata, issuer, insecure_loopback } = await discover(oc, standardFetch, resolve, definition, values)
     requireEndpoint(definition, flow, metadata)
-    const connection = connectionOf(definition, values, plan, { flow, metadata, client_id, insecure_loopback })
+    const bindings = bindingsOf(definition, values, plan, metadata)
+    const registered = plan.register
+      ? await registerClient({ oc, http, resolve, agent, definition, flow, metadata })
+      : undefined
+    const client_id = registered?.client_id ?? given
+    const found = { flow, metadata, client_id, insecure_loopback, registered, bindings }
+    const connection = connectionOf(definition, values, plan, found)
     await checkOthers(definition, values, connection)
     if (plan.secret_of) requireSamePlaces(definition, plan.secret_of, connection, metadata)
     const identityUrl = definition.identity && place(definition.identity.url, values)
     const scope = connection.requested_scope
     const id_token = issuer !== undefined && scope.split(' ').includes('openid')
-    const { token_endpoint_auth_method, client_secret } = connection
-    const auth = clientAuthentication(oc, token_endpoint_auth_method, client_secret, rulesOf(connection).basic)
+    const auth = clientAuthentication(oc, connection)
     // A desktop clock may be minutes off; the ID token has just come over TLS and carries our nonce.
     // Where no `iss` is compared, the library is not to miss one.
     const noIssuer = definition.authorization_response?.iss === 'ignore' || way?.redirect === 'oob'
     const known = noIssuer ? { ...metadata, authorization_response_iss_parameter_supported: false } : metadata
     const config = new oc.Configuration(known, client_id, { [oc.clockTolerance]: 300 }, auth)
-    prepare(oc, config, fetchFor(connection, id_token && flow === 'browser'), insecure_loopback)
+    prepare(oc, config, fetchFor(connection, id_token && flow === 'browser', definition.dpop), insecure_loopback)
+    const proving = connection.dpop_key ? { DPoP: dpopHandle(oc, config, connection.dpop_key) } : {}
     const start = {
-      ...{ oc, clock, config, connection, scope },
+      ...{ oc, clock, config, connection, scope, proving },
       provider_name: definition.display_name,
       timeout: plan.timeout,
       identify: (access: AccessToken, claims: Claims | undefined) =>
         identify(oc, config, http, {
           access,
           claims,
-          endpoint: identityEndpoint(definition, identityUrl, access.value),
+          endpoint: identityEndpoint(definition, identityUrl, access, connection),
+          proving,
         }),
       discard: (outcome: SignInOutcome) => {
         if (outcome.kind === 'signed-in') void revoke(oc, fetchFor(connection), outcome.material)
@@ -189,7 +203,10 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
         log('warn', 'refresh.malformed', { provider: connection.provider, alarm: outcome.alarm })
       return outcome
     },
-    apiHeaders: (connection, access) => Promise.resolve(apiHeaders(connection, access)),
+    apiHeaders: async (connection, access, call) => {
+      const { Authorization, ...rest } = apiHeaders(connection, access)
+      return { ...rest, ...(connection.dpop_key ? await dpopHeaders(connection, access, call) : { Authorization }) }
+    },
     judgeAnswer: judgeApiAnswer,
     revoke: (material) =>
       loadOpenidClient().then(
@@ -198,13 +215,6 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
       ),
   }
 }
-
-const flows = {
-  authorization_code: 'browser',
-  'urn:ietf:params:oauth:grant-type:device_code': 'device',
-  client_credentials: 'client-credentials',
-  password: 'password',
-} as const satisfies Partial<Record<GrantType, Flow>>
 
 /** A password is asked for only where the person has named that flow. Throws `invalid_request`. */
 function chooseFlow(definition: ProviderDefinition, wanted: Flow | undefined): Flow {
@@ -219,34 +229,6 @@ function chooseFlow(definition: ProviderDefinition, wanted: Flow | undefined): F
       : `${name} cannot be linked by ${wanted}; there is: ${there.join(', ')}.`,
     { resolve: { command: `valetkey link ${definition.id} --flow ${there[0] ?? ''}` } },
   )
-}
-
-const grantOf = (flow: Flow): GrantType =>
-  (Object.entries(flows).find(([, other]) => other === flow)?.[0] ?? 'authorization_code') as GrantType
-
-/** Throws `invalid_request` when the provider wants a client the person has not named. */
-function clientIdOf(definition: ProviderDefinition, flow: Flow, plan: SignInPlan): string {
-  const { client, display_name: name } = definition
-  // An exchange that names no client needs none; the library wants a word all the same.
-  if (definition.grants?.[grantOf(flow)]?.omit?.includes('client_id')) return plan.client_id ?? definition.id
-  const { client_id: id, client_secret: secret } = client.fields ?? {}
-  if (plan.client_id === undefined || plan.client_id === '')
-    throw new BrokerError(
-      'invalid_request',
-      `${name} needs the ${id?.label ?? 'client id'} that you registered there.`,
-      {
-        resolve: { command: `valetkey link ${definition.id} --client-id <client id>` },
-      },
-    )
-  const type = client.client_type ?? (client.token_endpoint_auth_method === 'none' ? 'public' : 'confidential')
-  if (type === 'confidential' && !plan.client_secret)
-    throw new BrokerError(
-      'invalid_request',
-      `${name} needs a ${secret?.label ?? 'client secret'} as well (--client-secret-stdin).`,
-    )
-  if (type === 'public' && plan.client_secret)
-    throw new BrokerError('invalid_request', `${name} takes no client secret.`)
-  return plan.client_id
 }
 
 /** Throws `provider_error` where the provider has not published what the flow needs. */
@@ -272,21 +254,13 @@ function scopeOf({ scope }: ProviderDefinition, wanted: string | undefined): str
   return [...new Set([...(scope?.required ?? []), ...words])].filter((word) => word !== '').join(' ')
 }
 
-/** How a secret is sent when the definition leaves it open: RFC 8414 section 2 makes Basic the default. */
-function authMethodOf({ client }: ProviderDefinition, plan: SignInPlan, metadata: ServerMetadata): AuthMethod {
-  if (!plan.client_secret) return 'none'
-  if (client.token_endpoint_auth_method !== 'none') return client.token_endpoint_auth_method
-  const supported = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
-  return supported.includes('client_secret_basic') || !supported.includes('client_secret_post')
-    ? 'client_secret_basic'
-    : 'client_secret_post'
-}
-
 interface Found {
   readonly flow: Flow
   readonly metadata: ServerMetadata
   readonly client_id: string
   readonly insecure_loopback: boolean
+  readonly registered: RegisteredClient | undefined
+  readonly bindings: Bindings
 }
 
 function connectionOf(definition: ProviderDefinition, values: Values, plan: SignInPlan, found: Found): Connection {
@@ -295,6 +269,8 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
   const rules = freezeRules(definition, values, requested_scope, place)
   const renew = renewalOf(definition, found.flow)
   const basic = definition.resource.basic_authentication
+  const { registered, bindings } = found
+  const secret = registered ? registered.client_secret : plan.client_secret
   return {
     provider: definition.id,
     issuer: found.metadata.issuer,
@@ -302,8 +278,10 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
     ...(revocation_endpoint !== undefined && { revocation_endpoint }),
     ...(userinfo_endpoint !== undefined && { userinfo_endpoint }),
     client_id: found.client_id,
-    ...(plan.client_secret && { client_secret: plan.client_secret }),
-    token_endpoint_auth_method: authMethodOf(definition, plan, found.metadata),
+    ...(secret && { client_secret: secret }),
+    token_endpoint_auth_method:
+      registered?.token_endpoint_auth_method ?? authMethodOf(definition, plan, found.metadata),
+    ...((registered ?? plan.registered_as) !== undefined && { registered: true }),
     insecure_loopback: found.insecure_loopback,
     rotation: renew === undefined ? (definition.lifecycle?.rotation ?? 'maybe') : 'never',
     authorization_template: definition.resource.authorization.template,
@@ -313,6 +291,7 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
     }),
     params: plan.params,
     requested_scope,
+    ...bindings,
     ...(rules !== undefined && { rules }),
     ...(found.flow !== 'browser' && { flow: found.flow }),
     ...(renew !== undefined && { renew }),
@@ -346,10 +325,11 @@ function requireSamePlaces(
   const elsewhere =
     now.flow === 'device' && device !== undefined && new URL(device).host !== new URL(now.token_endpoint).host
   if (!elsewhere && secretPlaces(before) === secretPlaces(now)) return
+  const [what, option] = now.client_key ? ['key', '--client-key-file FILE'] : ['secret', '--client-secret-stdin']
   throw new BrokerError(
     'invalid_request',
-    `${display_name} is not at the address this account's client secret was given for; give it again (--client-secret-stdin).`,
-    { resolve: { command: `valetkey link ${id} --client-secret-stdin` } },
+    `${display_name} is not at the address this account's client ${what} was given for; give it again (${option}).`,
+    { resolve: { command: `valetkey link ${id} ${option}` } },
   )
 }
 
@@ -363,15 +343,20 @@ function renewalOf({ lifecycle }: ProviderDefinition, flow: Flow): Connection['r
 function identityEndpoint(
   { identity, resource }: ProviderDefinition,
   url: string | undefined,
-  token: Secret,
+  access: AccessToken,
+  connection: Connection,
 ): IdentityEndpoint | undefined {
   if (!identity || url === undefined) return undefined
+  const method = identity.method ?? 'GET'
   return {
     url,
-    method: identity.method ?? 'GET',
+    method,
     headers: resource.headers ?? {},
     ...(identity.subject !== undefined && { subject: identity.subject }),
     ...(identity.label !== undefined && { label: identity.label }),
-    authorization: resource.authorization.template.replace('${access_token}', () => token.reveal()),
+    authorization: resource.authorization.template.replace('${access_token}', () => access.value.reveal()),
+    ...(access.token_type === 'DPoP' && {
+      prove: (nonce: string | undefined) => dpopHeaders(connection, access, { url, method, nonce }),
+    }),
   }
 }

@@ -108,7 +108,11 @@ export function describe(failure: Extract<Failure, { kind: 'answer' }>, secrets:
     case 'error':
       return `The provider answered ${quoted(answer.error, answer.description, secrets)}`
     case 'unsupported-type':
-      return `The provider issued a token of type "${plainText(answer.token_type, 32, secrets)}", and only Bearer is understood.`
+      return `The provider issued a token of type "${plainText(answer.token_type, 32, secrets)}", and ${
+        answer.wanted === undefined
+          ? 'only Bearer is understood'
+          : 'this account takes only tokens bound to its key (DPoP)'
+      }.`
     case 'foreign':
       return `What answered is not the provider's token endpoint (status ${String(status)}); a network sign-in page may be in the way.`
     case 'cut':

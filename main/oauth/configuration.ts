@@ -5,7 +5,7 @@
 import type * as openidClient from 'openid-client'
 import type { ClientAuth, Configuration } from 'openid-client'
 import type { Connection } from '../broker/ports.ts'
-import type { Secret } from '../broker/secret.ts'
+import { privateKeyJwt } from './client-key.ts'
 import { rulesOf } from './rules.ts'
 import type { TokenFetch } from './token-fetch.ts'
 
@@ -23,12 +23,13 @@ export function loadOpenidClient(): Promise<OpenidClient> {
 export type AuthMethod = Connection['token_endpoint_auth_method']
 
 /** `basic: raw` is for servers that never decode what RFC 6749 section 2.3.1 has encoded. */
-export function clientAuthentication(
-  oc: OpenidClient,
-  method: AuthMethod,
-  secret: Secret | undefined,
-  basic?: 'raw',
-): ClientAuth {
+export function clientAuthentication(oc: OpenidClient, connection: Connection): ClientAuth {
+  const { token_endpoint_auth_method: method, client_secret: secret, client_key: key } = connection
+  const { basic, assertion_audience: audience } = rulesOf(connection)
+  // A provider that has no issuer is known by its token endpoint (RFC 7523 section 3).
+  const byEndpoint = audience === 'token_endpoint' || !/^https?:/u.test(connection.issuer)
+  if (method === 'private_key_jwt' && key)
+    return privateKeyJwt(oc, key, byEndpoint ? connection.token_endpoint : undefined)
   if (method === 'none' || !secret) return oc.None()
   if (method === 'client_secret_basic' && basic === 'raw')
     return (_server, client, _body, headers) => {
@@ -61,8 +62,7 @@ export function configurationOf(oc: OpenidClient, connection: Connection, fetch:
     token_endpoint: connection.token_endpoint,
     ...(connection.revocation_endpoint !== undefined && { revocation_endpoint: connection.revocation_endpoint }),
   }
-  const { token_endpoint_auth_method, client_secret } = connection
-  const auth = clientAuthentication(oc, token_endpoint_auth_method, client_secret, rulesOf(connection).basic)
+  const auth = clientAuthentication(oc, connection)
   return prepare(
     oc,
     new oc.Configuration(server, connection.client_id, undefined, auth),

@@ -41,7 +41,10 @@ export async function discover(
   // Without an issuer the token endpoint, which the definition names, stands for it.
   const home = issuer ?? metadata.token_endpoint
   const named = Object.fromEntries(
-    endpointNames.flatMap((name) => (metadata[name] === undefined ? [] : [[name, metadata[name]]])),
+    // Whether a client may be registered there is judged when one is: nobody else need stumble over it.
+    endpointNames.flatMap((name) =>
+      metadata[name] === undefined || name === 'registration_endpoint' ? [] : [[name, metadata[name]]],
+    ),
   )
   return { metadata, issuer, ...(await checkEndpoints(home, named, resolve)) }
 }

@@ -14,6 +14,7 @@ export const endpointNames = [
   'userinfo_endpoint',
   'device_authorization_endpoint',
   'pushed_authorization_request_endpoint',
+  'registration_endpoint',
 ] as const
 export type EndpointName = (typeof endpointNames)[number]
 export type Endpoints = Readonly<Partial<Record<EndpointName, string>>>

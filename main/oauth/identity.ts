@@ -2,10 +2,11 @@
  * Whose account this is: the subject that stays and the label people see (OpenID Connect Core section 5.1). The rule: the
  * subject comes from a checked ID token or from the provider's own API and nowhere else; the label is only ever shown.
  */
-import type { Configuration } from 'openid-client'
+import type { Configuration, DPoPOptions } from 'openid-client'
 import type { AccessToken, Identity } from '../broker/ports.ts'
 import type { OpenidClient } from './configuration.ts'
-import type { Http } from './http.ts'
+import { dpopNonce } from './dpop.ts'
+import type { Http, HttpAnswer } from './http.ts'
 import { plainText } from './plain-text.ts'
 import { atPointer } from './pointer.ts'
 
@@ -20,6 +21,8 @@ export interface IdentityEndpoint {
   readonly subject?: string
   readonly label?: string
   readonly authorization: string
+  /** Of a bound token: the fields that go with it instead, with what the server demanded (RFC 9449 section 7). */
+  readonly prove?: (nonce: string | undefined) => Promise<Readonly<Record<string, string>>>
 }
 
 const LABEL = 128
@@ -45,9 +48,11 @@ export async function identify(
     readonly access: AccessToken
     readonly claims: Claims | undefined
     readonly endpoint: IdentityEndpoint | undefined
+    readonly proving: DPoPOptions
   },
 ): Promise<Identity> {
   const { issuer, userinfo_endpoint } = config.serverMetadata()
+  const proving = found.access.token_type === 'DPoP' ? found.proving : {}
   const subject = textOf(found.claims?.['sub'])
   const named =
     found.claims && ['preferred_username', 'email', 'name'].some((name) => plainText(found.claims?.[name]) !== '')
@@ -56,12 +61,22 @@ export async function identify(
       ? {}
       : found.endpoint
         ? await askEndpoint(http, found.endpoint)
-        : // oxlint-disable-next-line typescript/no-deprecated -- without an ID token there is no subject to compare with yet
-          await oc.fetchUserInfo(config, found.access.value.reveal(), subject ?? oc.skipSubjectCheck).catch(() => ({}))
+        : await askUserInfo(oc, config, found.access, subject, proving).catch(() => ({}))
   const claims = { ...more, ...found.claims }
   const label = labelOf(claims)
   const sub = subject ?? textOf(claims['sub'])
   return { issuer, ...(sub !== undefined && { subject: sub }), ...(label !== undefined && { label }) }
+}
+
+function askUserInfo(
+  oc: OpenidClient,
+  config: Configuration,
+  access: AccessToken,
+  subject: string | undefined,
+  proving: DPoPOptions,
+): Promise<Claims> {
+  // oxlint-disable-next-line typescript/no-deprecated -- without an ID token there is no subject to compare with yet
+  return oc.fetchUserInfo(config, access.value.reveal(), subject ?? oc.skipSubjectCheck, proving)
 }
 
 async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Claims> {
@@ -72,7 +87,14 @@ async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Clai
     'user-agent': 'valetkey',
     authorization: endpoint.authorization,
   }
-  const answer = await http({ url, method, headers, max_bytes: 1_048_576, timeout: 10_000 }).catch(() => undefined)
+  const ask = async (nonce?: string): Promise<HttpAnswer> =>
+    http({
+      ...{ url, method, max_bytes: 1_048_576, timeout: 10_000 },
+      headers: { ...headers, ...(await endpoint.prove?.(nonce)) },
+    })
+  const first = await ask().catch(() => undefined)
+  const nonce = endpoint.prove && first?.status === 401 ? dpopNonce(first.headers) : undefined
+  const answer = nonce === undefined ? first : await ask(nonce).catch(() => undefined)
   if (answer?.status !== 200 || answer.body === null) return {}
   try {
     const body: unknown = JSON.parse(answer.body)

@@ -1,11 +1,13 @@
 /**
  * One refresh (RFC 6749 section 6), told as an outcome. The rules: the refresh token is sent once, to the connection's
- * own token endpoint; never again after an answer that leaves open whether it was used; and nothing is thrown.
+ * own token endpoint; never again after an answer that leaves open whether it was used (a server that only wants a nonce
+ * in the proof has not used it, RFC 9449 section 8); and nothing is thrown.
  */
 import type { AccessToken, Clock, Connection, RefreshOutcome, TokenVariant } from '../broker/ports.ts'
 import { Secret } from '../broker/secret.ts'
 import { classify, type Failure } from './classify.ts'
 import { configurationOf, type OpenidClient } from './configuration.ts'
+import { dpopHandle } from './dpop.ts'
 import { ALARM, TokenFault, type TokenFetch } from './token-fetch.ts'
 
 interface RefreshRequest {
@@ -49,14 +51,16 @@ async function refreshOnce(
   try {
     const config = configurationOf(oc, connection, watched)
     const scope = variant.scope ?? (refresh_token === null ? connection.requested_scope : '')
+    const resource = variant.resource ?? connection.requested_resource
     const wish = {
       ...(scope !== '' && { scope }),
-      ...(variant.resource !== undefined && { resource: variant.resource }),
+      ...(resource !== undefined && { resource }),
       ...(variant.audience !== undefined && { audience: variant.audience }),
     }
+    const proving = connection.dpop_key && { DPoP: dpopHandle(oc, config, connection.dpop_key) }
     const answer = refresh_token
-      ? await oc.refreshTokenGrant(config, refresh_token.reveal(), wish)
-      : await oc.clientCredentialsGrant(config, wish)
+      ? await oc.refreshTokenGrant(config, refresh_token.reveal(), wish, proving)
+      : await oc.clientCredentialsGrant(config, wish, proving)
     const alarm = answer[ALARM]
     return {
       outcome: {
@@ -94,6 +98,8 @@ const isPage = (failure: Failure): boolean =>
 export function accessToken(
   answer: {
     readonly access_token: string
+    /** In lower case. */
+    readonly token_type: string
     readonly expires_in?: number | undefined
     readonly scope?: string | undefined
   },
@@ -103,7 +109,7 @@ export function accessToken(
   const obtained_at = Math.floor(obtained / 1000)
   return {
     value: new Secret(answer.access_token),
-    token_type: 'Bearer',
+    token_type: answer.token_type === 'dpop' ? 'DPoP' : 'Bearer',
     scope: answer.scope ?? requested,
     obtained_at,
     expires_at: answer.expires_in === undefined ? null : obtained_at + answer.expires_in,

@@ -14,6 +14,8 @@ export interface ExchangeRules {
   readonly error?: TokenError
   readonly scope?: { readonly delimiter?: string; readonly param?: string; readonly on_refresh?: string }
   readonly basic?: 'raw'
+  /** Whom assertions of `private_key_jwt` name, where that is not the issuer. */
+  readonly assertion_audience?: 'token_endpoint'
   readonly api?: {
     readonly headers?: Readonly<Record<string, string>>
     readonly expired_when?: readonly Predicate[]
@@ -55,6 +57,7 @@ export function freezeRules(
       ...(send_on_refresh === true && scope !== '' && { on_refresh: scope }),
     }),
     basic: definition.client.client_secret_basic_encoding === 'raw' ? 'raw' : undefined,
+    assertion_audience: definition.client.client_assertion_audience === 'token_endpoint' ? 'token_endpoint' : undefined,
     api: present({
       ...(headers !== undefined && { headers: filledMap(headers, known) }),
       ...(expired_when !== undefined && { expired_when }),

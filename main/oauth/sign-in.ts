@@ -4,7 +4,7 @@
  * answer is believed, once; and whatever happens, `done` resolves and nothing listens any more.
  */
 import { randomBytes, randomInt } from 'node:crypto'
-import type { Configuration } from 'openid-client'
+import type { Configuration, DPoPOptions } from 'openid-client'
 import { BrokerError } from '../contract/errors.ts'
 import type { Redirect } from '../contract/model.ts'
 import type { AccessToken, Clock, Connection, Identity, RunningSignIn, SignInOutcome } from '../broker/ports.ts'
@@ -40,6 +40,8 @@ export interface SignInStart {
     readonly redirect: NonNullable<ProviderDefinition['redirect']>
   }
   readonly scope: string
+  /** The account's key, where its tokens are to be bound to one (RFC 9449). */
+  readonly proving: DPoPOptions
   /** Send the request ahead of the browser (RFC 9126). */
   readonly pushed: boolean
   /** Milliseconds. */
@@ -150,13 +152,15 @@ async function authorizationUrl(
     redirect_uri: flow.redirect_uri,
     ...(start.scope !== '' && { [param]: start.scope.split(' ').join(delimiter) }),
     state: flow.state,
+    ...resourceOf(start.connection),
+    ...(start.proving.DPoP && { dpop_jkt: await start.proving.DPoP.calculateThumbprint() }),
     ...(flow.nonce !== undefined && { nonce: flow.nonce }),
     ...(pkce !== 'none' && {
       code_challenge: await oc.calculatePKCECodeChallenge(flow.verifier.reveal()),
       code_challenge_method: 'S256',
     }),
   }
-  if (start.pushed) return (await oc.buildAuthorizationUrlWithPAR(config, standard)).href
+  if (start.pushed) return (await oc.buildAuthorizationUrlWithPAR(config, standard, start.proving)).href
   const url = oc.buildAuthorizationUrl(config, standard)
   for (const name of omit) url.searchParams.delete(name)
   for (const [from, to] of Object.entries(rename)) {
@@ -183,17 +187,22 @@ async function finish(
       state: flow.state,
       ...(iss !== undefined && flow.issuer !== undefined && { iss }),
     }).toString()
-    const tokens = await oc.authorizationCodeGrant(config, answer, {
+    const checks = {
       ...(start.definition.authorization_request?.pkce !== 'none' && { pkceCodeVerifier: flow.verifier.reveal() }),
       expectedState: flow.state,
       ...(flow.nonce !== undefined && { expectedNonce: flow.nonce, idTokenExpected: true }),
-    })
+    }
+    const tokens = await oc.authorizationCodeGrant(config, answer, checks, resourceOf(connection), start.proving)
     return await signedIn(start, tokens, obtained)
   } catch (thrown) {
     const secrets = [new Secret(code), flow.verifier, ...(connection.client_secret ? [connection.client_secret] : [])]
     return { kind: 'refused', error: exchangeError(provider_name, thrown, clock.now(), secrets) }
   }
 }
+
+/** RFC 8707: in every request that asks for tokens. */
+export const resourceOf = ({ requested_resource: resource }: Connection): { readonly resource?: string } =>
+  resource === undefined ? {} : { resource }
 
 /** What a token answer makes of a sign-in. `obtained` in milliseconds since the epoch. */
 export async function signedIn(
@@ -211,11 +220,22 @@ export async function signedIn(
   const identity = await identify(access, tokens.claims())
   return {
     kind: 'signed-in',
-    material: { connection, refresh_token: connection.renew === undefined ? refresh_token : null, access },
+    material: {
+      connection: asBound(connection, access),
+      refresh_token: connection.renew === undefined ? refresh_token : null,
+      access,
+    },
     identity,
     scope: access.scope,
     provider_name,
   }
+}
+
+/** A provider that was shown a key and bound nothing to it has none of it to keep. */
+function asBound(connection: Connection, { token_type }: AccessToken): Connection {
+  if (token_type === 'DPoP') return connection
+  const { dpop_key: _, ...unbound } = connection
+  return unbound
 }
 
 /** Why a token request of a sign-in brought nothing, in a sentence without any of `secrets`. `now` in milliseconds. */

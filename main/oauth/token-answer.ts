@@ -14,6 +14,8 @@ export interface TokenMembers {
   readonly expires_in: number | null
   /** `null`: none was sent, or what was sent cannot be one (then `alarm` says so). */
   readonly refresh_token: string | null
+  /** It is bound to the key that was shown when it was asked for (RFC 9449 section 5). */
+  readonly bound?: true
   readonly id_token?: string
   readonly scope?: string
   readonly alarm?: string
@@ -30,7 +32,7 @@ export type TokenAnswer =
       readonly by_status?: true
     }
   /** A token of a type we do not understand, which RFC 6749 section 7.1 forbids to use. */
-  | { readonly kind: 'unsupported-type'; readonly token_type: string }
+  | { readonly kind: 'unsupported-type'; readonly token_type: string; readonly wanted?: 'DPoP' }
   /** `foreign`: not a token endpoint's answer at all (a captive portal's page). `cut`: JSON that ends too soon. */
   | { readonly kind: 'foreign' | 'cut' | 'empty' | 'oversized' | 'no-token' }
 
@@ -44,6 +46,8 @@ const isToken = (value: unknown): value is string =>
 export interface Reading {
   readonly response?: TokenResponse | undefined
   readonly error?: TokenError | undefined
+  /** A key was shown (RFC 9449): `required`: a token that is not bound to it is none; `supported`: either is one. */
+  readonly dpop?: 'required' | 'supported' | undefined
 }
 
 /**
@@ -65,7 +69,7 @@ export function readTokenAnswer(answer: HttpAnswer, reading: Reading = {}, now =
     return { kind: 'no-token' }
   // By the provider's own clock where it names it, because it is the one that ends the token.
   const clock = Date.parse(answer.headers['date'] ?? '')
-  return tokenOf(members, reading.response ?? {}, Number.isNaN(clock) ? now : clock)
+  return tokenOf(members, reading.response ?? {}, Number.isNaN(clock) ? now : clock, reading.dpop)
 }
 
 type Members = Readonly<Record<string, unknown>>
@@ -129,12 +133,16 @@ function challengeError(answer: HttpAnswer): Extract<TokenAnswer, { kind: 'error
   return error === undefined ? undefined : { kind: 'error', error }
 }
 
-function tokenOf(members: Members, reading: TokenResponse, now: number): TokenAnswer {
+function tokenOf(members: Members, reading: TokenResponse, now: number, dpop: Reading['dpop']): TokenAnswer {
   const access_token = withoutPrefix(firstAt(members, reading.access_token ?? ['/access_token']), reading)
   if (!isToken(access_token)) return { kind: 'no-token' }
   const type = own(members, 'token_type')
+  const bound = dpop !== undefined && typeof type === 'string' && type.trim().toLowerCase() === 'dpop'
+  if (dpop === 'required' && !bound)
+    return { kind: 'unsupported-type', token_type: typeof type === 'string' ? type : '', wanted: 'DPoP' }
   // REQUIRED by RFC 6749, forgotten by many; a type that was named must be the one we understand.
   if (
+    !bound &&
     reading.force_token_type === undefined &&
     typeof type === 'string' &&
     type.trim() !== '' &&
@@ -149,6 +157,7 @@ function tokenOf(members: Members, reading: TokenResponse, now: number): TokenAn
     access_token,
     expires_in: expiryOf(members, access_token, reading, now),
     refresh_token: isToken(refresh) ? refresh : null,
+    ...(bound && { bound }),
     ...(refresh !== undefined &&
       !isToken(refresh) && {
         alarm: `The provider sent a refresh_token that is ${shapeOf(refresh)}; the old one is kept.`,

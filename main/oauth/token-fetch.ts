@@ -4,8 +4,9 @@
  * success RFC 6749 section 5.1 describes or as a `TokenFault`, never as something its strictness could lose a token over.
  */
 import type { Http } from './http.ts'
-import { HttpFault } from './http.ts'
+import { HttpFault, type HttpAnswer } from './http.ts'
 import type { Failure } from './classify.ts'
+import { dpopNonce } from './dpop.ts'
 import type { ExchangeRules, GrantType } from './rules.ts'
 import { readTokenAnswer } from './token-answer.ts'
 import { shapeRequest, type AskingClient } from './token-request.ts'
@@ -45,14 +46,17 @@ export interface Use {
   readonly rules?: ExchangeRules
   /** For definitions that name the client in places of their own. */
   readonly client?: AskingClient
+  /** Proofs of a key go with the requests, so tokens may be (`supported`) or have to be (`required`) bound to it. */
+  readonly dpop?: 'required' | 'supported' | undefined
 }
 
 /** `agent` goes into the User-Agent field. */
 export function createTokenFetch(http: Http, agent: string, use: Use): TokenFetch {
+  const challenges = { passed: false }
   return async (url, options) => {
     const body = options.body instanceof URLSearchParams ? options.body : undefined
     const headers = { ...options.headers, 'user-agent': agent }
-    if (body?.has('grant_type')) return exchange(http, { url, headers, body }, use)
+    if (body?.has('grant_type')) return exchange(http, { url, headers, body }, use, challenges)
     const answer = await http({
       url,
       method: body ? 'POST' : 'GET',
@@ -65,10 +69,9 @@ export function createTokenFetch(http: Http, agent: string, use: Use): TokenFetc
     // RFC 7009 section 2.2 says 200, RFC 9126 section 2.2 says 201; servers also say it with their neighbours.
     const succeeded = body && answer.status >= 200 && answer.status < 300
     const status = succeeded ? (answer.body.includes('"request_uri"') ? 201 : 200) : answer.status
-    const type = answer.headers['content-type']
     return new Response(noBody(status) ? null : withStandardNames(answer.body), {
       status: inRange(status),
-      ...(type !== undefined && { headers: { 'content-type': type } }),
+      headers: knownFields(answer, use.dpop !== undefined && !body),
     })
   }
 }
@@ -81,6 +84,7 @@ async function exchange(
     readonly body: URLSearchParams
   },
   { rules = {}, client = { client_id: '' }, ...use }: Use,
+  challenges: { passed: boolean },
 ): Promise<Response> {
   const answer = await http({
     ...shapeRequest(standard, rules, client),
@@ -94,7 +98,13 @@ async function exchange(
   const read = readTokenAnswer(answer, {
     response: operation?.response ?? rules.response,
     error: operation?.error ?? rules.error,
+    dpop: use.dpop,
   })
+  // RFC 9449 section 8: a refusal that spends nothing. openid-client asks again with the nonce; once, then it is an error.
+  const asks = read.kind === 'error' && read.error === 'use_dpop_nonce' && answer.status < 500
+  const again = use.dpop !== undefined && asks && dpopNonce(answer.headers) !== undefined && !challenges.passed
+  challenges.passed = again
+  if (again) return Response.json({ error: 'use_dpop_nonce' }, { status: 400, headers: nonceField(answer) })
   if (read.kind !== 'token')
     throw new TokenFault({
       kind: 'answer',
@@ -102,23 +112,43 @@ async function exchange(
       retry_after: answer.headers['retry-after'],
       answer: read,
     })
-  return new PlainSuccess({
+  const members = {
     access_token: read.access_token,
-    token_type: 'bearer',
+    token_type: read.bound ? 'dpop' : 'bearer',
     ...(read.expires_in !== null && { expires_in: read.expires_in }),
     ...(read.refresh_token !== null && { refresh_token: read.refresh_token }),
     ...(read.scope !== undefined && { scope: read.scope }),
     ...(use.id_token && read.id_token !== undefined && { id_token: read.id_token }),
     ...(read.alarm !== undefined && { [ALARM]: read.alarm }),
-  })
+  }
+  return new PlainSuccess(members, nonceField(answer))
+}
+
+/**
+ * What openid-client reads of an answer's header: its type, the next nonce, and of a resource server how a proof has to be
+ * (RFC 9449 section 9). Elsewhere an error speaks in the body.
+ */
+function knownFields(answer: HttpAnswer, byProof: boolean): Record<string, string> {
+  const type = answer.headers['content-type']
+  const challenge = byProof ? answer.headers['www-authenticate'] : undefined
+  return {
+    ...(type !== undefined && { 'content-type': type }),
+    ...(challenge !== undefined && { 'www-authenticate': challenge }),
+    ...nonceField(answer),
+  }
+}
+
+function nonceField({ headers }: HttpAnswer): Record<string, string> {
+  const nonce = dpopNonce(headers)
+  return nonce === undefined ? {} : { 'dpop-nonce': nonce }
 }
 
 /** What openid-client reads as the JSON of an answer that was read and judged already; writing it out again would be waste. */
 class PlainSuccess extends Response {
   override readonly json: () => Promise<unknown>
 
-  constructor(value: object) {
-    super(null, { headers: { 'content-type': 'application/json' } })
+  constructor(value: object, headers: Readonly<Record<string, string>>) {
+    super(null, { headers: { 'content-type': 'application/json', ...headers } })
     this.json = () => Promise.resolve(value)
   }
 }

@@ -42,7 +42,7 @@ export function shapeRequest(
   let headers: Record<string, string> = { ...standard.headers }
   shapeScope(params, grant, rules.scope)
   if (operation.client_auth === 'none') {
-    params.delete('client_secret')
+    for (const name of ['client_secret', 'client_assertion', 'client_assertion_type']) params.delete(name)
     headers = without(headers, 'authorization')
   }
   for (const name of operation.omit ?? []) params.delete(name)

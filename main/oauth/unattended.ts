@@ -13,9 +13,12 @@ import { plainText } from './plain-text.ts'
 import type { OpenidClient } from './configuration.ts'
 import { tokenFault } from './refresh.ts'
 import { rulesOf } from './rules.ts'
-import { exchangeError, signedIn, type SignInStart } from './sign-in.ts'
+import { exchangeError, resourceOf, signedIn, type SignInStart } from './sign-in.ts'
 
-export interface UnattendedStart extends Pick<SignInStart, 'identify' | 'scope' | 'provider_name' | 'discard'> {
+export interface UnattendedStart extends Pick<
+  SignInStart,
+  'identify' | 'scope' | 'proving' | 'provider_name' | 'discard'
+> {
   readonly oc: OpenidClient
   readonly clock: Clock
   readonly config: Configuration
@@ -28,9 +31,9 @@ type Tokens = Awaited<ReturnType<OpenidClient['clientCredentialsGrant']>>
 
 /** The client for itself. */
 export function startClientCredentials(start: UnattendedStart): RunningSignIn {
-  const { oc, config, scope } = start
+  const { oc, config, scope, connection, proving } = start
   return direct(start, 'client-credentials', [], () =>
-    oc.clientCredentialsGrant(config, scope === '' ? undefined : { scope }),
+    oc.clientCredentialsGrant(config, { ...(scope !== '' && { scope }), ...resourceOf(connection) }, proving),
   )
 }
 
@@ -39,13 +42,10 @@ export function startPassword(
   start: UnattendedStart,
   { username, password }: { readonly username: string; readonly password: Secret },
 ): RunningSignIn {
-  const { oc, config, scope } = start
+  const { oc, config, scope, connection, proving } = start
+  const wish = { ...(scope !== '' && { scope }), ...resourceOf(connection) }
   return direct(start, 'password', [password], () =>
-    oc.genericGrantRequest(config, 'password', {
-      username,
-      password: password.reveal(),
-      ...(scope !== '' && { scope }),
-    }),
+    oc.genericGrantRequest(config, 'password', { username, password: password.reveal(), ...wish }, proving),
   )
 }
 
@@ -80,10 +80,10 @@ export async function startDevice(start: UnattendedStart): Promise<RunningSignIn
   let device: Awaited<ReturnType<OpenidClient['initiateDeviceAuthorization']>>
   try {
     const { delimiter = ' ', param = 'scope' } = rulesOf(start.connection).scope ?? {}
-    device = await oc.initiateDeviceAuthorization(
-      config,
-      scope === '' ? {} : { [param]: scope.split(' ').join(delimiter) },
-    )
+    device = await oc.initiateDeviceAuthorization(config, {
+      ...(scope !== '' && { [param]: scope.split(' ').join(delimiter) }),
+      ...resourceOf(start.connection),
+    })
   } catch (thrown) {
     const said = thrown instanceof oc.ResponseBodyError ? ` (${plainText(thrown.error, 64)})` : ''
     throw new BrokerError('provider_error', `${provider_name} gave no code to enter on another device${said}.`)
@@ -99,7 +99,8 @@ export async function startDevice(start: UnattendedStart): Promise<RunningSignIn
       if (clock.now() >= ends) return { kind: 'expired' }
       const obtained = clock.now()
       try {
-        const tokens = await oc.genericGrantRequest(config, DEVICE_CODE, { device_code: code.reveal() })
+        const asked = { device_code: code.reveal(), ...resourceOf(start.connection) }
+        const tokens = await oc.genericGrantRequest(config, DEVICE_CODE, asked, start.proving)
         return await signedIn(start, tokens, obtained)
       } catch (thrown) {
         const failure = tokenFault(thrown)?.failure

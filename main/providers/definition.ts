@@ -27,13 +27,17 @@ export interface ProviderDefinition {
     readonly device_authorization_endpoint?: string
     /** RFC 9126. Used when it is there. */
     readonly pushed_authorization_request_endpoint?: string
+    /** RFC 7591. Used only when the person asks for a client of their own. */
+    readonly registration_endpoint?: string
     readonly scopes_supported?: readonly string[]
     readonly token_endpoint_auth_methods_supported?: readonly string[]
     readonly authorization_response_iss_parameter_supported?: boolean
   }
   readonly client: {
     /** RFC 7591 section 2. With none and a client that has a secret, the provider's metadata decides how it is sent. */
-    readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post'
+    readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
+    /** Whom a private_key_jwt assertion names as its audience (RFC 7523 section 3): the issuer unless said, or the token endpoint where the provider has no issuer or accepts nothing else. */
+    readonly client_assertion_audience?: 'issuer' | 'token_endpoint'
     /** RFC 6749 section 2.1: whether the person must, must not or may give a client secret. */
     readonly client_type?: 'public' | 'confidential' | 'either'
     /** form: as RFC 6749 section 2.3.1 says; raw: as the many servers expect that never decode. */
@@ -50,6 +54,8 @@ export interface ProviderDefinition {
       }
     }
   }
+  /** RFC 9449: access and refresh tokens are bound to a key of the account. required: a token that is not bound is refused. supported: bound where the provider does it (with discovery: where dpop_signing_alg_values_supported has ES256). Bound tokens are used through Valetkey and never handed out. */
+  readonly dpop?: 'required' | 'supported'
   readonly redirect?: {
     /** custom_scheme: app.valetkey:/callback/{id} (RFC 8252 section 7.1); loopback (section 7.3); oob: the provider shows the code and the person pastes it. Tried in the order of the design, not of this list. */
     readonly methods: readonly ('custom_scheme' | 'loopback' | 'oob')[]
@@ -130,6 +136,8 @@ export interface ProviderDefinition {
       /** What the server wants beside it; oauth2 unless said. */
       readonly username?: string
     }
+    /** RFC 8707: sent as resource with every authorization and token request, unless the person names another. An absolute URI without a fragment. */
+    readonly indicator?: string
     /** Sent with every API call. */
     readonly headers?: Readonly<Record<string, string>>
     /** An API answer that means: get a new token. Status 401 unless said. For programs that call the API; Valetkey itself makes no such call yet. */

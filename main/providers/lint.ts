@@ -15,6 +15,7 @@ function* complaints(definition: ProviderDefinition): Generator<string> {
   yield* missingEndpoints(definition)
   yield* variables(definition)
   for (const [path, url] of urlsOf(definition)) yield* urlProblems(definition, path, url)
+  yield* binding(definition)
   yield* authorizationRequest(definition)
   yield* operations(definition)
   yield* headerProblems(definition, 'resource.headers', definition.resource.headers, ['client_id'])
@@ -56,6 +57,7 @@ function* variables({ variables: named = {} }: ProviderDefinition): Generator<st
 const serverUrls = [
   ...(['issuer', 'authorization_endpoint', 'token_endpoint', 'revocation_endpoint', 'userinfo_endpoint'] as const),
   ...(['device_authorization_endpoint', 'pushed_authorization_request_endpoint'] as const),
+  ...(['registration_endpoint'] as const),
 ] as const
 
 /** Every URL of a definition with its path: where its secrets go. */
@@ -104,10 +106,27 @@ function* urlProblems(definition: ProviderDefinition, path: string, url: string)
     yield `${path} is plain http.`
 }
 
+function* binding(definition: ProviderDefinition): Generator<string> {
+  const { dpop, token_response, client, resource, server, grants = {} } = definition
+  const requests = Object.entries(grants)
+  // A proof is for the address and the method it was made with, so those must be the request's own.
+  const moved = requests.find(([, { endpoint, method }]) => endpoint !== undefined || method === 'GET')
+  if (dpop !== undefined && moved)
+    yield `dpop goes with the token endpoint itself, and grants.${moved[0]} is elsewhere.`
+  const responses = [token_response, ...requests.map(([, { response }]) => response)]
+  if (dpop !== undefined && responses.some((response) => response?.force_token_type !== undefined))
+    yield 'dpop needs the type that an answer names, and force_token_type ignores it.'
+  if (client.token_endpoint_auth_method === 'private_key_jwt' && client.client_type === 'public')
+    yield 'client.client_type is public, which has no key.'
+  if (resource.indicator !== undefined) yield* urlProblems(definition, 'resource.indicator', resource.indicator)
+  if (server.registration_endpoint !== undefined && client.token_endpoint_auth_method === 'private_key_jwt')
+    yield 'server.registration_endpoint: a client with a key of the person’s is not registered here.'
+}
+
 /** What the protocol itself sets in an authorization request; a definition never does (RFC 6749 section 4.1.1 and later ones). */
 const ownNames: ReadonlySet<string> = new Set([
   ...['client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce'],
-  ...['code_challenge', 'code_challenge_method', 'request', 'request_uri'],
+  ...['code_challenge', 'code_challenge_method', 'request', 'request_uri', 'dpop_jkt'],
 ])
 
 function* authorizationRequest(definition: ProviderDefinition): Generator<string> {

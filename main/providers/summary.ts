@@ -34,7 +34,13 @@ export function summaryOf(definition: ProviderDefinition): WholeSummary {
     scopes,
     ...(scope?.descriptions && { scope_descriptions: scope.descriptions }),
     flows: flowsOf(definition),
-    client_fields: { ...definition.client.fields, secret: secretOf(definition) },
+    client_fields: {
+      ...definition.client.fields,
+      secret: secretOf(definition),
+      ...(definition.client.token_endpoint_auth_method === 'private_key_jwt' && { key: 'required' }),
+    },
+    ...(mayRegister(definition) && { registration: true }),
+    ...(definition.dpop !== undefined && { dpop: definition.dpop }),
   }
 }
 
@@ -51,8 +57,17 @@ export function flowsOf({ grants = { authorization_code: {} }, discovery }: Prov
   return discovery.type === 'none' || found.includes('device') ? found : [...found, 'device']
 }
 
+/** RFC 7591: by the definition's word, or by the metadata of a provider of the person's choosing. */
+export function mayRegister(definition: ProviderDefinition): boolean {
+  const { discovery, server, client } = definition
+  if (client.token_endpoint_auth_method === 'private_key_jwt') return false
+  const chosen = discovery.type !== 'none' && server.issuer?.includes('${') === true
+  return server.registration_endpoint !== undefined || (chosen && secretOf(definition) !== 'required')
+}
+
 /** RFC 6749 section 2.1: a confidential client has a secret, a public one has none. */
 function secretOf({ client }: ProviderDefinition): ClientFields['secret'] {
+  if (client.token_endpoint_auth_method === 'private_key_jwt') return 'none'
   const type = client.client_type ?? (client.token_endpoint_auth_method === 'none' ? 'public' : 'confidential')
   return ({ confidential: 'required', either: 'optional', public: 'none' } as const)[type]
 }
@@ -87,7 +102,7 @@ function warningsOf(definition: ProviderDefinition): readonly string[] {
   const home = server.authorization_endpoint ?? server.issuer
   const secretsTo = [
     ...[server.token_endpoint, server.revocation_endpoint, server.pushed_authorization_request_endpoint],
-    server.device_authorization_endpoint,
+    ...[server.device_authorization_endpoint, server.registration_endpoint],
     ...Object.values(grants).map(({ endpoint }) => endpoint),
   ].filter((url) => url !== undefined)
   const elsewhere =

@@ -36,6 +36,7 @@ export function retellAccount(
       ...(older?.subject !== undefined && { subject: older.subject }),
       scope: granted === '' ? connection.requested_scope : granted,
       renewable: refresh_token !== null || connection.renew === 'reobtain',
+      ...(connection.dpop_key && { use_only: true }),
       linked_at: older?.linked_at ?? access?.obtained_at ?? Math.floor(now / 1000),
       ...(older?.last_used_at !== undefined && { last_used_at: older.last_used_at }),
       ...(row.quarantined

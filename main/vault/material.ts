@@ -22,7 +22,10 @@ const connection: Parser<Connection> = object({
   userinfo_endpoint: optional(string),
   client_id: string,
   client_secret: optional(secret),
-  token_endpoint_auth_method: oneOf('none', 'client_secret_basic', 'client_secret_post'),
+  client_key: optional(secret),
+  token_endpoint_auth_method: oneOf('none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'),
+  registered: optional(boolean),
+  dpop_key: optional(secret),
   insecure_loopback: boolean,
   rotation: oneOf('always', 'maybe', 'never'),
   authorization_template: string,
@@ -30,6 +33,7 @@ const connection: Parser<Connection> = object({
   basic_authentication: optional(object({ base_urls: list(string, 1024), username: optional(string) })),
   params: record(string, 1024),
   requested_scope: string,
+  requested_resource: optional(string),
   rules: optional(string),
   flow: optional(oneOf('device', 'client-credentials', 'password')),
   renew: optional(oneOf('reobtain', 'sign_in')),
@@ -53,7 +57,12 @@ const material: Parser<GrantMaterial> = object({
 export function encodeMaterial(value: GrantMaterial): Buffer {
   const { connection: to, refresh_token, access: token } = value
   const plain = {
-    connection: { ...to, ...(to.client_secret && { client_secret: to.client_secret.reveal() }) },
+    connection: {
+      ...to,
+      ...(to.client_secret && { client_secret: to.client_secret.reveal() }),
+      ...(to.client_key && { client_key: to.client_key.reveal() }),
+      ...(to.dpop_key && { dpop_key: to.dpop_key.reveal() }),
+    },
     refresh_token: refresh_token?.reveal() ?? null,
     access: token && { ...token, value: token.value.reveal() },
   }

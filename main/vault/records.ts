@@ -29,6 +29,7 @@ const account: Parser<AccountRecord> = object({
   problem: optional(string),
   scope: string,
   renewable: boolean,
+  use_only: optional(boolean),
   linked_at: number,
   last_used_at: optional(number),
   profile: optional(string),

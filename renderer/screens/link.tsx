@@ -16,6 +16,7 @@ import { Field } from '../ui/field.tsx'
 import { Icon, Mark } from '../ui/icons.tsx'
 import { Steps } from '../ui/steps.tsx'
 import { Name, plain, Sentence } from '../ui/words.tsx'
+import { Registration } from './registration.tsx'
 import { SignInPanel } from './sign-in.tsx'
 
 /** With fewer providers a filter is only in the way. */
@@ -180,6 +181,13 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
           }}
         />
       ))}
+      <Registration
+        provider={provider}
+        register={draft.register === true}
+        onChange={(register) => {
+          onChange({ ...draft, register })
+        }}
+      />
       <Field
         label={nameOf(provider, 'client_id') ?? text.link.clientId}
         hint={

@@ -2,6 +2,7 @@
  * `link`: a sign-in watched from a terminal. The rule: the sign-in that was started here ends here; if the person gives
  * up, so does the broker, and no browser tab is left that could still bring something.
  */
+import { readFileSync } from 'node:fs'
 import { BrokerError, isErrorCode } from '../../contract/errors.ts'
 import type { Flow, Redirect, SignIn } from '../../contract/model.ts'
 import type { LinkRequest } from '../../contract/window-api.ts'
@@ -18,6 +19,9 @@ export interface LinkOptions {
   readonly browser: boolean
   readonly clientId?: string
   readonly clientSecretStdin?: boolean
+  readonly clientKeyFile?: string
+  readonly register?: boolean
+  readonly resource?: string
   readonly param?: readonly string[]
   readonly label?: string
   readonly profile?: string
@@ -34,8 +38,13 @@ const round = 25
 /** Links an account at `provider`. Throws what the sign-in failed with. */
 export async function linkAccount(session: Session, provider: string, options: LinkOptions): Promise<void> {
   const secret = options.clientSecretStdin ? await session.input.secret('client secret: ') : undefined
+  const key = options.clientKeyFile === undefined ? undefined : readKeyFile(options.clientKeyFile)
   const person = options.flow === 'password' ? await askPerson(session, provider, options) : undefined
-  const started = await session.decide('link', { ...toRequest(provider, options, secret), ...person })
+  const started = await session.decide('link', {
+    ...toRequest(provider, options, secret),
+    ...(key !== undefined && { client_key: key }),
+    ...person,
+  })
   const release = cancelOnSignal(session, started)
   try {
     await present(session, started, options.browser)
@@ -45,6 +54,22 @@ export async function linkAccount(session: Session, provider: string, options: L
     release()
     session.input.close()
   }
+}
+
+/** Characters; several times the longest key that is in use. */
+const LONGEST_KEY = 16_384
+
+/** A private key as it lies in its file; what it is, is judged where it is used. Throws `invalid_request`. */
+function readKeyFile(file: string): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new BrokerError('invalid_request', `${JSON.stringify(file)} cannot be read.`, { cause })
+  }
+  if (text.length > LONGEST_KEY)
+    throw new BrokerError('invalid_request', `${JSON.stringify(file)} is larger than any private key.`)
+  return text
 }
 
 /** Who signs in, where the provider itself takes email and password. The password is sent once and kept nowhere. */
@@ -78,6 +103,8 @@ function toRequest(provider: string, options: LinkOptions, secret: string | unde
     ...(options.redirect !== undefined && { redirect: options.redirect }),
     ...(options.clientId !== undefined && { client_id: options.clientId }),
     ...(secret !== undefined && { client_secret: secret }),
+    ...(options.register && { register: true }),
+    ...(options.resource !== undefined && { resource: options.resource }),
     ...(Object.keys(params).length > 0 && { params }),
     ...(options.label !== undefined && { label: options.label }),
     ...(options.profile !== undefined && { profile: options.profile }),

@@ -117,6 +117,12 @@ function present(found: ProviderDescription, line: (text: string) => void): void
   line(`flows          ${flows.join(' ') || '-'}`)
   line(`client id      ${neutralise(client?.client_id?.label ?? 'yes')}`)
   line(`client secret  ${neutralise(secret)}`)
+  if (client?.key !== undefined) line('client key     required (--client-key-file)')
+  if (found.dpop !== undefined)
+    line(
+      `tokens         ${found.dpop === 'required' ? '' : 'may be '}bound to a key in the vault (DPoP): used, never handed out`,
+    )
+  if (found.registration) line('registration   where the provider does it (--register)')
   for (const help of [client?.client_id?.help, client?.client_secret?.help])
     if (help !== undefined) line(`               ${neutralise(help)}`)
   line(`scopes         ${neutralise(scopes.join(' ')) || '-'}`)

@@ -11,6 +11,7 @@ import type { ProviderDefinition } from '../../providers/provider.ts'
 import { flowsOf } from '../../providers/summary.ts'
 import { valuesOf, type Values } from '../../providers/template.ts'
 import { createAuthorizationServers } from '../authorization-servers.ts'
+import { ASSERTED, demandProof, newClientKey, type ClientKey } from './proof.ts'
 import { emulate, type Emulator } from './emulator.ts'
 
 const CLIENT = { client_id: 'client/id', client_secret: 'secret+/=~%' }
@@ -64,6 +65,7 @@ class Play {
   readonly #emulator: Emulator
   readonly #servers: ReturnType<typeof createAuthorizationServers>
   readonly #secret: string | undefined
+  readonly #key: ClientKey | undefined
   readonly #where: string
   readonly #checks: ProviderCheck[] = []
 
@@ -75,15 +77,20 @@ class Play {
     const type = definition.client.client_type
     const isPublic =
       type === 'public' || (type === undefined && definition.client.token_endpoint_auth_method === 'none')
-    this.#secret = isPublic ? undefined : CLIENT.client_secret
-    this.#emulator = emulate({
+    this.#key = definition.client.token_endpoint_auth_method === 'private_key_jwt' ? newClientKey() : undefined
+    this.#secret = isPublic || this.#key ? undefined : CLIENT.client_secret
+    const secret = this.#key ? ASSERTED : this.#secret
+    const values = valuesOf(definition, this.#params)
+    const emulator = emulate({
       definition,
-      values: valuesOf(definition, this.#params),
-      client: { client_id: CLIENT.client_id, ...(this.#secret !== undefined && { client_secret: this.#secret }) },
+      values,
+      client: { client_id: CLIENT.client_id, ...(secret !== undefined && { client_secret: secret }) },
       person: PERSON,
       variant,
       now: () => clock.now(),
     })
+    const { client_id } = CLIENT
+    this.#emulator = demandProof(emulator, { definition, values, client_id, client_key: this.#key?.publicKey })
     this.#servers = createAuthorizationServers({
       providers: { list: () => Promise.resolve([definition]), find: () => Promise.resolve(definition) },
       log: () => undefined,
@@ -122,6 +129,13 @@ class Play {
       true,
       outcome.identity.label === undefined ? 'a token' : `a token, as ${outcome.identity.label}`,
     )
+    const { connection, access } = outcome.material
+    if (this.#definition.dpop !== undefined)
+      this.#check(
+        'binds its tokens to a key of the account',
+        connection.dpop_key !== undefined && access?.token_type === 'DPoP',
+        access?.token_type ?? 'no token',
+      )
     // An ID token that has the name makes the call unnecessary; without one it has to have been made.
     const asked = this.#emulator.authorizations.length > 0
     if (this.#definition.identity && (asked || this.#definition.discovery.type !== 'oidc')) {
@@ -168,7 +182,7 @@ class Play {
       this.#check('leaves renewing to the person', connection.renew === 'sign_in', 'no refresh token')
       return
     }
-    if (this.#secret === undefined) return
+    if (this.#secret === undefined && !this.#key) return
     this.#emulator.changeSecret()
     await this.#refused(material, 'tells a refused client from an ended grant', 'client-configuration')
   }
@@ -208,6 +222,7 @@ class Play {
       ...(this.#flow === 'browser' && { redirect: this.#redirect() }),
       client_id: CLIENT.client_id,
       ...(this.#secret !== undefined && { client_secret: new Secret(this.#secret) }),
+      ...(this.#key && { client_key: new Secret(this.#key.pem) }),
       ...(this.#flow === 'password' && {
         person: { username: PERSON.username, password: new Secret(PERSON.password) },
       }),

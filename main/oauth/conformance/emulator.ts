@@ -326,7 +326,7 @@ function metadataOf(definition: ProviderDefinition, place: (template: string | u
 }
 
 /** The parameters of an authorization URL, pushed ahead (RFC 9126) or in it. */
-function requestOf(url: string): URLSearchParams {
+export function requestOf(url: string): URLSearchParams {
   const asked = new URL(url).searchParams
   const pushed = asked.get('request_uri')?.replace('urn:pushed:', '')
   return pushed === undefined
