@@ -156,12 +156,17 @@ describe('what is refused before anything is asked or started', () => {
     [['--env', 'A=generic-oidc'], 2],
     [['--env', 'A=ada', '--scope', 'universe'], 6],
     [['--env', 'A=ada', '--timeout', 'soon'], 2],
+    [['ls', '-l'], 2],
   ])('%j', async (args, status) => {
     const words = await run([...args, '--', 'echo', 'started'])
     expect({ code: words.code, stdout: words.stdout }).toEqual({ code: status, stdout: '' })
     const machine = await run([...args, '--json', '--', 'echo', 'started'])
     expect(machine).toMatchObject({ code: status, stdout: '' })
     expect((JSON.parse(machine.stderr) as ErrorBody).error_description).toMatch(/\S/u)
+  })
+
+  it('an option that is the command’s own says where to put it', async () => {
+    expect((await run(['ls', '-l'])).stderr).toContain('-l is no option of run; if it is the command’s own, put --')
   })
 
   it('a command without a broker', async () => {
