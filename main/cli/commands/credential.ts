@@ -1,7 +1,7 @@
 /**
  * `credential git|docker|kubectl`: tokens for programs that have a protocol of their own for asking. The rule: nothing is
- * stored; what such a program calls a password is an access token, asked for at that moment as the command line's own
- * client; and a refusal is said on stderr in our words and on stdout in the program's.
+ * stored; what such a program calls a password is an access token, asked for at that moment as `valetkey token` asks (as
+ * the command line's own client, or the one in `VALETKEY_CLIENT_TOKEN`); and a refusal is said on stderr in our words and on stdout in the program's.
  */
 import type { Interaction, TokenAnswer } from '../../contract/client-api.ts'
 import { BrokerError } from '../../contract/errors.ts'
