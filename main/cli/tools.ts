@@ -2,7 +2,7 @@
  * The commands that give tokens to programs people already have, as words. The rule: what they do is loaded when one of
  * them is called; here stands only what they can be told.
  */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
 import { BrokerError } from '../contract/errors.ts'
 import type { CredentialOptions } from './commands/credential.ts'
 import type { RunOptions } from './commands/run.ts'
@@ -19,11 +19,13 @@ export function addTools(command: Add, session: Session, exit: (code: number) =>
       const { runCommand } = await import('./commands/run.ts')
       exit(await runCommand(session, words, options))
     })
-  addAsking(run)
+  addAsking(run).exitOverride(explainDashes)
 
-  const credential = command('credential', 'what git, Docker and kubectl ask their helpers').action(() => {
-    throw new BrokerError('invalid_request', 'Whose helper? Say git, docker or kubectl.')
-  })
+  const credential = command('credential', 'what git, Docker and kubectl ask their helpers')
+    .allowExcessArguments()
+    .action(() => {
+      throw new BrokerError('invalid_request', 'Whose helper? Say git, docker or kubectl.')
+    })
   const helper = (usage: string, description: string): Command =>
     addAsking(
       credential
@@ -53,6 +55,17 @@ export function addTools(command: Add, session: Session, exit: (code: number) =>
       const { credentialKubectl } = await import('./commands/credential.ts')
       await credentialKubectl(session, options)
     },
+  )
+}
+
+/** An option of the command that is run, taken for ours, is what people get wrong here. */
+function explainDashes(error: CommanderError): never {
+  if (error.code !== 'commander.unknownOption') throw error
+  const word = /'(.*)'/su.exec(error.message)?.[1] ?? 'That'
+  throw new BrokerError(
+    'invalid_request',
+    `${word} is no option of run; if it is the command’s own, put -- before the command.`,
+    { resolve: { command: 'valetkey run --help' } },
   )
 }
 

@@ -204,8 +204,10 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
       return outcome
     },
     apiHeaders: async (connection, access, call) => {
-      const { Authorization, ...rest } = apiHeaders(connection, access)
-      return { ...rest, ...(connection.dpop_key ? await dpopHeaders(connection, access, call) : { Authorization }) }
+      const headers = apiHeaders(connection, access)
+      if (!connection.dpop_key) return headers
+      const { Authorization: _unbound, ...rest } = headers
+      return { ...rest, ...(await dpopHeaders(connection, access, call)) }
     },
     judgeAnswer: judgeApiAnswer,
     revoke: (material) =>

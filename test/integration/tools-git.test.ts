@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AccountsAnswer } from '../../main/contract/client-api.ts'
 import { type GitServer, startGitServer } from '../fakes/git-server.ts'
 import { type IdentityProvider, startIdentityProvider } from '../fakes/identity-provider.ts'
 import { type RunningDaemon, startDaemon } from '../setup/daemon.ts'
@@ -15,6 +16,24 @@ let server: GitServer
 /** Another server, for which two accounts were linked. */
 let shared: GitServer
 let tools: Tools
+/** A server that a definition of its own names (https becomes http on this machine, as everywhere), with the user name it wants. */
+let ours: GitServer
+const forge = `
+schema_version: 1
+id: forge
+display_name: Forge
+variables: { issuer: { title: Issuer, format: uri }, host: { title: Host, format: hostname } }
+discovery: { type: oidc }
+server: { issuer: '\${issuer}' }
+client: { token_endpoint_auth_method: none }
+redirect: { methods: [loopback], loopback: { path: /callback/generic-oidc } }
+scope: { default: [openid, offline_access] }
+authorization_request: { params: { prompt: consent } }
+resource:
+  base_urls: []
+  authorization: { in: header, name: Authorization, template: 'Bearer \${access_token}' }
+  basic_authentication: { base_urls: ['https://\${host}/'], username: forge-token }
+`
 const folder = mkdtempSync(join(tmpdir(), 'vk-git-'))
 
 beforeAll(async () => {
@@ -24,6 +43,12 @@ beforeAll(async () => {
   await linkAccount(daemon, provider, { login: 'ada', args: ['--param', `api_base=${server.url}/`] })
   for (const login of ['grace', 'alan'])
     await linkAccount(daemon, provider, { login, args: ['--param', `api_base=${shared.url}/api/`] })
+  writeFileSync(join(folder, 'forge.yaml'), forge)
+  const added = await daemon.cli(['providers', 'add', join(folder, 'forge.yaml'), '--yes'])
+  if (added.code !== 0) throw new Error(added.stderr)
+  ours = await startGitServer(folder, isActive)
+  const args = ['--param', `host=${hostOf(ours)}`]
+  await linkAccount(daemon, provider, { login: 'edsger', definition: 'forge', args })
   tools = toolsBeside(daemon, folder)
   writeFileSync(
     join(folder, '.gitconfig'),
@@ -37,7 +62,7 @@ beforeAll(async () => {
   await git(['-C', 'repository.git', 'config', 'http.receivepack', 'true'])
 })
 afterAll(async () => {
-  await Promise.all([daemon.stop(), provider.stop(), server.stop(), shared.stop()])
+  await Promise.all([daemon.stop(), provider.stop(), server.stop(), shared.stop(), ours.stop()])
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -67,6 +92,17 @@ describe('git', () => {
     await git(['-C', 'copy', 'commit', '--quiet', '--all', '-m', 'second'])
     await git(['-C', 'copy', 'push', '--quiet', 'origin', 'HEAD:main'])
     expect(await git(['-C', 'repository.git', 'log', '--format=%s', 'main'])).toBe('second\nfirst\n')
+  })
+
+  it('is given the user name that the definition names for its server', async () => {
+    expect(await git(['ls-remote', `${ours.url}/repository.git`])).toContain('refs/heads/main')
+    const token = (await daemon.cli(['token', 'edsger'])).stdout.trim()
+    expect(ours.tried.at(-1)).toEqual({ username: 'forge-token', password: token })
+    const { accounts } = JSON.parse((await daemon.cli(['accounts', '--json'])).stdout) as AccountsAnswer
+    expect(accounts.find(({ label }) => label === 'edsger')).toMatchObject({
+      api_base_urls: [],
+      basic_authentication: { base_urls: [`${ours.url}/`], username: 'forge-token' },
+    })
   })
 
   it('tells of a refused token, and has another one the next time', async () => {

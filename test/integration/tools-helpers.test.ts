@@ -203,3 +203,22 @@ describe('what mail servers are sent', () => {
     expect(await daemon.cli(['token', 'ada', ...args])).toMatchObject({ code: 2, stdout: '' })
   })
 })
+
+it('R1: of all that the provider has given, no tool is given anything but the access token', async () => {
+  const asked = `protocol=https\nhost=${registry}\ncapability[]=authtype\ncapability[]=state\nwwwauth[]=Bearer\n\n`
+  const outputs = [
+    await tools.run(['valetkey', 'credential', 'git', 'get'], { input: asked }),
+    await tools.run(['docker-credential-valetkey', 'get'], { input: registry }),
+    await tools.run(['valetkey', 'credential', 'kubectl', '--account', 'ada']),
+    await tools.run(['valetkey', 'run', '--env', 'A=ada', '--', 'env']),
+    await tools.run(['valetkey', 'accounts', '--json']),
+    await tools.run(['valetkey', 'token', 'ada', '--json']),
+  ]
+  const given = outputs.map(({ stdout, stderr }) => stdout + stderr).join('')
+  const current = (await daemon.cli(['token', 'ada'])).stdout.trim()
+  expect(given).toContain(current)
+  const others = (await provider.issued()).filter((token) => token !== current)
+  expect(others.length).toBeGreaterThan(2)
+  expect(others.filter((token) => given.includes(token))).toEqual([])
+  expect(given).not.toMatch(/refresh_token/u)
+})

@@ -1,6 +1,6 @@
 /** `valetkey run`: what a command finds in its environment, what it does not, and how it ends; Python's requests among them. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -132,6 +132,25 @@ describe('the end of the command', () => {
   )
 })
 
+describe('on a terminal', () => {
+  it('Ctrl-C reaches the command once, and the command says what it comes to', async () => {
+    const script = join(folder, 'patient')
+    // Counts for a while after the first, so that a second would be seen.
+    const lines = ["trap 'echo GOT' INT", 'echo ready', 'i=0', 'while [ $i -lt 20 ]', 'do sleep 0.05; i=$((i+1)); done']
+    writeFileSync(script, [...lines, 'exit 4', ''].join('\n'))
+    // Or the shell that script(1) starts would be interrupted as well.
+    const command = `exec valetkey run -- sh ${script}`
+    const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], { env: tools.env })
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+    const ended = collect(child)
+    await until(() => (said.includes('ready') ? true : undefined))
+    child.stdin.write('\u0003')
+    expect((await ended).code).toBe(4)
+    expect(said.match(/GOT/gu)).toHaveLength(1)
+  })
+})
+
 describe('what is refused before anything is asked or started', () => {
   it.each([
     ['PATH=ada', 'decides how programs run'],
@@ -156,12 +175,17 @@ describe('what is refused before anything is asked or started', () => {
     [['--env', 'A=generic-oidc'], 2],
     [['--env', 'A=ada', '--scope', 'universe'], 6],
     [['--env', 'A=ada', '--timeout', 'soon'], 2],
+    [['ls', '-l'], 2],
   ])('%j', async (args, status) => {
     const words = await run([...args, '--', 'echo', 'started'])
     expect({ code: words.code, stdout: words.stdout }).toEqual({ code: status, stdout: '' })
     const machine = await run([...args, '--json', '--', 'echo', 'started'])
     expect(machine).toMatchObject({ code: status, stdout: '' })
     expect((JSON.parse(machine.stderr) as ErrorBody).error_description).toMatch(/\S/u)
+  })
+
+  it('an option that is the command’s own says where to put it', async () => {
+    expect((await run(['ls', '-l'])).stderr).toContain('-l is no option of run; if it is the command’s own, put --')
   })
 
   it('a command without a broker', async () => {

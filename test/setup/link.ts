@@ -13,10 +13,17 @@ export async function linkAccount(
     login,
     label = login,
     args = [],
-  }: { readonly login: string; readonly label?: string; readonly args?: readonly string[] },
+    definition = 'generic-oidc',
+  }: {
+    readonly login: string
+    readonly label?: string
+    readonly args?: readonly string[]
+    /** The id of another definition that signs in at this provider. */
+    readonly definition?: string
+  },
 ): Promise<CommandResult> {
   const linking = startCli(daemon.paths.home, [
-    ...['link', 'generic-oidc', '--param', `issuer=${provider.issuer}`, '--client-id', provider.client_id],
+    ...['link', definition, '--param', `issuer=${provider.issuer}`, '--client-id', provider.client_id],
     ...['--label', label, '--no-browser', ...args],
   ])
   const result = collect(linking)

@@ -1,7 +1,7 @@
 /**
  * `credential git|docker|kubectl`: tokens for programs that have a protocol of their own for asking. The rule: nothing is
- * stored; what such a program calls a password is an access token, asked for at that moment as the command line's own
- * client; and a refusal is said on stderr in our words and on stdout in the program's.
+ * stored; what such a program calls a password is an access token, asked for at that moment as `valetkey token` asks (as
+ * the command line's own client, or the one in `VALETKEY_CLIENT_TOKEN`); and a refusal is said on stderr in our words and on stdout in the program's.
  */
 import type { Interaction, TokenAnswer } from '../../contract/client-api.ts'
 import { BrokerError } from '../../contract/errors.ts'
@@ -47,10 +47,14 @@ export function askFor(session: Session, account: string, reason: string, option
   return fetchToken(session.env, request, { json: session.json, ...(as !== undefined && { as }) })
 }
 
+/** Throws `invalid_request` for hosts that may have nobody's token. */
+function requireWhose({ host, account }: CredentialOptions): void {
+  if (host !== undefined && account === undefined)
+    throw new BrokerError('invalid_request', 'Say with --account whose token these hosts may have.')
+}
+
 /** The account for a server, if there is one. */
 async function choose(session: Session, server: Server, options: CredentialOptions): Promise<Chosen | undefined> {
-  if (options.host !== undefined && options.account === undefined)
-    throw new BrokerError('invalid_request', 'Say with --account whose token these hosts may have.')
   if (options.as !== undefined) requireClientToken(session.env, options.as)
   const { accounts } = await callBroker(session.env, 'accounts', undefined)
   const chosen = chooseAccount(accounts, server, options)
@@ -67,6 +71,7 @@ export async function credentialGit(session: Session, action: string, options: C
   if (action !== 'get' && action !== 'erase') return 0
   let isOurs = false
   try {
+    requireWhose(options)
     const asked = parseGitCredential(await readInput())
     if (asked.protocol === undefined || asked.host === undefined || !/^https?$/u.test(asked.protocol)) return 0
     const address = `${asked.protocol}://${asked.host}`
@@ -111,6 +116,7 @@ async function refused(
 /** One call by Docker; gives the exit status. What goes wrong is said on stdout, where Docker looks for it, as well. */
 export async function credentialDocker(session: Session, action: string, options: CredentialOptions): Promise<number> {
   try {
+    requireWhose(options)
     switch (action) {
       case 'get': {
         const found = await dockerCredential(session, parseServer(await readInput()), options)

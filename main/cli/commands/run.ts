@@ -114,7 +114,12 @@ function start(session: Session, program: string, rest: readonly string[], env: 
       end(isMissing ? 127 : 126)
     })
     child.once('exit', (code, signal) => {
-      end(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+      end(code ?? 128 + numberOf(signal))
     })
   })
+}
+
+/** A signal's number; 0 for one that has no name here. */
+function numberOf(signal: string | null): number {
+  return Object.entries(constants.signals).find(([name]) => name === signal)?.[1] ?? 0
 }

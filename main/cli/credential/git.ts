@@ -86,8 +86,8 @@ function wantsScheme({ capabilities, wwwauth }: GitCredential, scheme: string): 
 
 function format(lines: readonly Line[]): string {
   for (const [key, value] of lines)
-    if (!/^[\x20-\x7e]*$/u.test(value))
-      throw new BrokerError('server_error', `The ${key} cannot be said to git: it is not one line of plain text.`, {
+    if (/\p{Cc}/u.test(value))
+      throw new BrokerError('server_error', `The ${key} cannot be said to git: it has a control character in it.`, {
         resolve: { command: 'valetkey doctor' },
       })
   return lines.map(([key, value]) => `${key}=${value}`).join('\n')

@@ -348,6 +348,12 @@ describe('what a person is told', () => {
       ['Access tokens would go to who.evil.example as well.'],
     ],
     [
+      'a place where a token is a password',
+      /resource:\n/u,
+      "resource:\n  basic_authentication: { base_urls: ['https://git.evil.example/'] }\n",
+      ['Access tokens would go to git.evil.example as well.'],
+    ],
+    [
       'a sign-in without PKCE',
       'discovery:',
       'authorization_request: { pkce: none }\ndiscovery:',

@@ -107,6 +107,11 @@ describe('what a schema cannot say', () => {
       resource({ base_urls: ['https://${team}#.acme.example/'] }),
       'has a fragment',
     ],
+    [
+      'plain http where a token is a password',
+      resource({ basic_authentication: { base_urls: ['http://git.example/'] } }),
+      'resource.basic_authentication.base_urls[0] is plain http',
+    ],
     ['a backslash', resource({ base_urls: ['https://${team}\\.acme.example/'] }), 'resource.base_urls[0] '],
     [
       'plain http of an endpoint, whatever is allowed',
