@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { measureCached } from './cached.ts'
 import { measureCallers } from './callers.ts'
 import { measureCommandLine } from './command-line.ts'
+import { measureDefinitions } from './definitions.ts'
 import { measureDesktop } from './desktop.ts'
 import type { NotMeasured, Row } from './harness.ts'
 import { measureMemory } from './memory.ts'
@@ -29,6 +30,7 @@ const groups: Readonly<Record<string, (stage: Stage) => Promise<readonly Row[] |
   callers: measureCallers,
   vault: measureVault,
   start: measureStart,
+  definitions: measureDefinitions,
   desktop: measureDesktop,
   'oidc-agent': measureOidcAgent,
 }

@@ -9,6 +9,7 @@ import type {
   ActivityEntry,
   ClientKind,
   Duration,
+  Flow,
   Redirect,
   RequestKind,
   Right,
@@ -254,6 +255,23 @@ export function redirectWords(redirect: Redirect): { readonly how: string; reado
   }
 }
 
+/** A way to sign in: what it is called, and what it means for the person. */
+export function flowWords(flow: Flow): { readonly name: string; readonly how: string } {
+  switch (flow) {
+    case 'browser':
+      return { name: 'In the browser', how: 'You sign in on the provider’s own page.' }
+    case 'device':
+      return { name: 'On another device', how: 'You enter a short code on the provider’s page, on a phone for example.' }
+    case 'client-credentials':
+      return { name: 'As the app itself', how: 'Nobody signs in; the client ID and secret are enough.' }
+    case 'password':
+      return {
+        name: 'With email and password',
+        how: 'You type them here, and Valetkey hands them to the provider. Only if the provider has no page to sign in on.',
+      }
+  }
+}
+
 /** What became of the tokens at the provider. */
 export function unlinkWords(remote: UnlinkReport['remote']): {
   readonly tone: 'good' | 'warning'
@@ -310,6 +328,8 @@ function plainActionWords(action: ActivityAction): string {
       return 'Lock'
     case 'unlock':
       return 'Unlock'
+    case 'provider':
+      return 'Definition of a provider'
   }
 }
 
@@ -324,6 +344,8 @@ const outcomes: Readonly<Record<string, readonly [Tone, string]>> = {
   unsaved: ['bad', 'Renewed, not saved to disk'],
   paused: ['plain', 'Paused'],
   resumed: ['good', 'Resumed'],
+  added: ['good', 'Added'],
+  removed: ['plain', 'Removed'],
   'request-refused': ['bad', 'Refused by the provider'],
   offline: ['plain', 'Provider not reached'],
   ambiguous: ['plain', 'Answer lost; tried again'],

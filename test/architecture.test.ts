@@ -51,7 +51,7 @@ const table: Table = {
     node: 'any',
   },
   'main/daemon': { ours: inner, packages: ['conf'], node: 'any' },
-  'main/cli': { ours: [contract, ...judged], packages: ['commander'], node: 'any' },
+  'main/cli': { ours: [contract, ...judged], packages: ['commander', 'uqr'], node: 'any' },
   'main/native-host': { ours: [contract, ...callers], packages: [], node: 'any' },
   preload: { ours: [contract], packages: ['electron'], node: [] },
   renderer: { ours: [contract], packages: ['react', 'react-dom'], node: [] },

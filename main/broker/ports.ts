@@ -234,6 +234,8 @@ export interface RunningSignIn {
   readonly user_code?: string
   /** Meant of the `browser` flow only. */
   readonly redirect: Redirect
+  /** The person's own page that the browser ends on, where a provider wants one. */
+  readonly lands_on?: string
   /** The other ways that could be tried, best first. */
   readonly rungs: readonly Redirect[]
   /** Never rejects. */
@@ -288,7 +290,7 @@ export interface AuthorizationServers {
    * `connection.renew` says. Never rejects.
    */
   refresh(connection: Connection, refresh_token: Secret | null, variant: TokenVariant): Promise<RefreshOutcome>
-  /** RFC 7009, refresh token first. Never rejects. */
+  /** In the provider's own way, or RFC 7009, refresh token first. Never rejects. */
   revoke(material: GrantMaterial): Promise<RevokeOutcome>
 }
 
@@ -298,7 +300,7 @@ export interface Definitions {
   describe(
     wanted: { readonly id: string; readonly text?: never } | { readonly text: string },
   ): Promise<ProviderDescription>
-  /** Keeps a definition. Throws `invalid_request` for one that cannot be used or has a built-in one's id. */
+  /** Keeps a definition the person has seen. Throws `locked`, `invalid_request` for one that cannot be used or has a built-in one's id. */
   add(text: string): Promise<ProviderSummary>
   /** Accounts that are linked stay as they are. Throws `not_found`, `invalid_request` for a built-in one. */
   remove(id: string): Promise<ProviderSummary>

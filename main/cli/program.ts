@@ -154,6 +154,7 @@ function addAccounts(command: Add, session: Session): void {
       ]),
     )
     .option('--no-browser', 'print the address instead of opening it')
+    .option('--no-qr', 'no QR code of the address for another device')
     .option('--client-id <ID>', 'your own client registration')
     .option('--client-secret-stdin', 'its secret, as the first line of stdin')
     .option('--username <NAME>', 'for --flow password; the password is asked for, or the next line of stdin')

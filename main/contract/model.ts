@@ -96,7 +96,17 @@ export interface AccessRequest {
 }
 
 export type ActivityAction =
-  'token' | 'invalidate' | 'refresh' | 'pair' | 'link' | 'unlink' | 'approve' | 'revoke' | 'lock' | 'unlock'
+  | 'token'
+  | 'invalidate'
+  | 'refresh'
+  | 'pair'
+  | 'link'
+  | 'unlink'
+  | 'approve'
+  | 'revoke'
+  | 'lock'
+  | 'unlock'
+  | 'provider'
 
 /** One row per request, for its whole life. Ids only; names are resolved when shown. */
 export interface ActivityEntry {
@@ -136,6 +146,8 @@ export interface SignIn {
   readonly redirect: Redirect
   /** The other ways that could be tried should this one not come back, best first. */
   readonly rungs: readonly Redirect[]
+  /** The person's own page whose address is pasted, where a provider wants one; absent: a page of this machine. */
+  readonly lands_on?: string
   readonly state: 'waiting' | 'finishing' | 'done' | 'failed' | 'cancelled'
   /**
    * The authorization URL, for "open again" and "copy link"; it holds no secret of ours (RFC 6749 section 4.1.1). Empty
@@ -154,6 +166,8 @@ export interface ProviderSummary {
   readonly name: string
   /** It came with Valetkey; else it is the person's own. */
   readonly built_in?: boolean
+  /** A file that the person has not added themselves, or that was changed since: it is not used. */
+  readonly unconfirmed?: true
   readonly documentation?: string
   readonly variables: readonly {
     readonly name: string
@@ -177,6 +191,8 @@ export interface ClientFields {
   readonly client_id?: { readonly label?: string; readonly help?: string }
   readonly client_secret?: { readonly label?: string; readonly help?: string }
   readonly secret: 'required' | 'optional' | 'none'
+  /** Flows in which no client is named at all. */
+  readonly not_for?: readonly Flow[]
 }
 
 /** A provider's definition before it is trusted: where secrets and tokens would go, and what is unusual about that. */

@@ -10,23 +10,26 @@ import type {
   AuthorizationServers,
   Clock,
   Connection,
+  GrantMaterial,
   Log,
   RefreshOutcome,
+  RevokeOutcome,
   RunningSignIn,
   SignInOutcome,
   SignInPlan,
 } from '../broker/ports.ts'
-import type { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition, Providers } from '../providers/provider.ts'
 import { flowsOf, summaryOf } from '../providers/summary.ts'
 import { valuesOf, type Values } from '../providers/template.ts'
+import { pushingFetch } from './authorization-request.ts'
 import { clientAuthentication, loadOpenidClient, prepare, type AuthMethod } from './configuration.ts'
 import { discover, place } from './discovery.ts'
 import { checkApiBase, checkEndpoints, resolveName, type Resolve } from './endpoints.ts'
 import { createHttp, type Http } from './http.ts'
-import { identify, type Claims, type IdentityEndpoint } from './identity.ts'
-import { chooseRung, ladder } from './redirects.ts'
+import { identify, identityEndpoint, type Claims } from './identity.ts'
+import { chooseRung, ladder, ownPage } from './redirects.ts'
 import { refresh } from './refresh.ts'
+import { revocationUrl, revokeAsDefined, withLiveToken } from './revocation.ts'
 import { revoke } from './revoke.ts'
 import { filledMap, freezeRules, rulesOf, type GrantType } from './rules.ts'
 import { startSignIn, type SignInStart } from './sign-in.ts'
@@ -88,7 +91,9 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     const noIssuer = definition.authorization_response?.iss === 'ignore' || way?.redirect === 'oob'
     const known = noIssuer ? { ...metadata, authorization_response_iss_parameter_supported: false } : metadata
     const config = new oc.Configuration(known, client_id, { [oc.clockTolerance]: 300 }, auth)
-    prepare(oc, config, fetchFor(connection, id_token && flow === 'browser'), insecure_loopback)
+    const seam = fetchFor(connection, id_token && flow === 'browser')
+    const { pushed_authorization_request_endpoint: push } = metadata
+    prepare(oc, config, pushingFetch(seam, push, definition.authorization_request), insecure_loopback)
     const start = {
       ...{ oc, clock, config, connection, scope },
       provider_name: definition.display_name,
@@ -100,7 +105,7 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
           endpoint: identityEndpoint(definition, identityUrl, access.value),
         }),
       discard: (outcome: SignInOutcome) => {
-        if (outcome.kind === 'signed-in') void revoke(oc, fetchFor(connection), outcome.material)
+        if (outcome.kind === 'signed-in') void endGrant(outcome.material)
       },
     }
     if (way)
@@ -128,28 +133,57 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
   ): Promise<Pick<SignInStart, 'redirect' | 'rungs' | 'definition'>> => {
     const { redirect = { methods: [] }, authorization_request: request } = definition
     const rungs = ladder(redirect.methods, (await options.schemeIsOurs?.()) ?? false)
+    const { https_url: _template, ...others } = redirect
+    const page = ownPage(redirect, values)
     const params = filledMap(request?.params ?? {}, values)
     return {
       ...chooseRung(rungs, plan.redirect, definition.display_name),
-      definition: { ...definition, redirect, authorization_request: { ...request, params } },
+      definition: {
+        ...definition,
+        redirect: { ...others, ...(page !== undefined && { https_url: page }) },
+        authorization_request: { ...request, params },
+      },
     }
   }
 
   /** Where secrets go beside the endpoints that discovery has checked. */
   const checkOthers = async (definition: ProviderDefinition, values: Values, connection: Connection): Promise<void> => {
+    const { grants = {}, revocation } = rulesOf(connection)
     const others = [
-      ...Object.values(rulesOf(connection).grants ?? {}).map((operation) => operation.endpoint),
+      ...Object.values(grants).map((operation) => operation.endpoint),
+      revocation && revocationUrl(revocation, connection.client_id),
       definition.identity && place(definition.identity.url, values),
     ]
     for (const url of others)
       if (url !== undefined) await checkEndpoints(connection.token_endpoint, { token_endpoint: url }, resolve)
   }
 
+  /** In the provider's own way where the connection has one, else RFC 7009. Never rejects. */
+  const endGrant = async (material: GrantMaterial): Promise<RevokeOutcome> => {
+    const { connection, refresh_token } = material
+    const { revocation } = rulesOf(connection)
+    if (revocation)
+      return revokeAsDefined(
+        http,
+        agent,
+        revocation,
+        await withLiveToken(material, clock.now(), () => servers.refresh(connection, refresh_token, {})),
+      )
+    return loadOpenidClient().then(
+      (oc) => revoke(oc, fetchFor(connection), material),
+      () => ({ kind: 'failed', detail: 'A part of Valetkey could not be loaded; install it again.' }),
+    )
+  }
+
   /** Sign-ins whose answer comes through our scheme. */
   const awaited = new Set<RunningSignIn>()
 
-  return {
-    providers: async () => (await providers.list()).map(summaryOf),
+  const servers: AuthorizationServers = {
+    providers: async () =>
+      (await providers.list()).map((definition) => ({
+        ...summaryOf(definition),
+        ...(providers.isUnconfirmed?.(definition) && { unconfirmed: true as const }),
+      })),
     tryOut: async (id) => {
       const { conform } = await import('./conformance/conform.ts')
       return conform(await find(id), clock)
@@ -188,12 +222,9 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
         log('warn', 'refresh.malformed', { provider: connection.provider, alarm: outcome.alarm })
       return outcome
     },
-    revoke: (material) =>
-      loadOpenidClient().then(
-        (oc) => revoke(oc, fetchFor(material.connection), material),
-        () => ({ kind: 'failed', detail: 'A part of Valetkey could not be loaded; install it again.' }),
-      ),
+    revoke: endGrant,
   }
+  return servers
 }
 
 const flows = {
@@ -317,7 +348,9 @@ function connectionOf(definition: ProviderDefinition, values: Values, plan: Sign
 
 /** Every place a client secret is sent to, as text to compare. */
 function secretPlaces(connection: Pick<Connection, 'token_endpoint' | 'rules'>): string {
-  const own = Object.values(rulesOf(connection).grants ?? {}).map(({ endpoint }) => endpoint ?? '')
+  const { grants = {}, revocation } = rulesOf(connection)
+  const own = Object.values(grants).map(({ endpoint }) => endpoint ?? '')
+  if (revocation && revocation.auth !== 'bearer') own.push(revocation.url)
   return JSON.stringify([connection.token_endpoint, ...own.toSorted()])
 }
 
@@ -346,20 +379,4 @@ function renewalOf({ lifecycle }: ProviderDefinition, flow: Flow): Connection['r
   if (flow === 'client-credentials') return lifecycle?.renew === 'sign_in' ? 'sign_in' : 'reobtain'
   if (flow === 'password') return 'sign_in'
   return lifecycle?.renew === 'sign_in' ? 'sign_in' : undefined
-}
-
-function identityEndpoint(
-  { identity, resource }: ProviderDefinition,
-  url: string | undefined,
-  token: Secret,
-): IdentityEndpoint | undefined {
-  if (!identity || url === undefined) return undefined
-  return {
-    url,
-    method: identity.method ?? 'GET',
-    headers: resource.headers ?? {},
-    ...(identity.subject !== undefined && { subject: identity.subject }),
-    ...(identity.label !== undefined && { label: identity.label }),
-    authorization: resource.authorization.template.replace('${access_token}', () => token.reveal()),
-  }
 }

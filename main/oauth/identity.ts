@@ -4,6 +4,9 @@
  */
 import type { Configuration } from 'openid-client'
 import type { AccessToken, Identity } from '../broker/ports.ts'
+import type { Secret } from '../broker/secret.ts'
+import type { ProviderDefinition } from '../providers/provider.ts'
+import { CAPTURED } from './api-base.ts'
 import type { OpenidClient } from './configuration.ts'
 import type { Http } from './http.ts'
 import { plainText } from './plain-text.ts'
@@ -20,7 +23,14 @@ export interface IdentityEndpoint {
   readonly subject?: string
   readonly label?: string
   readonly authorization: string
+  /** JSON to send. */
+  readonly body?: string
+  /** A member to hand on (definition key `resource.base_url_from`). */
+  readonly capture?: string
 }
+
+/** Whose account it is, and what else the answer was asked for. */
+export type Identified = Identity & { readonly captured?: unknown }
 
 const LABEL = 128
 
@@ -46,13 +56,13 @@ export async function identify(
     readonly claims: Claims | undefined
     readonly endpoint: IdentityEndpoint | undefined
   },
-): Promise<Identity> {
+): Promise<Identified> {
   const { issuer, userinfo_endpoint } = config.serverMetadata()
   const subject = textOf(found.claims?.['sub'])
   const named =
     found.claims && ['preferred_username', 'email', 'name'].some((name) => plainText(found.claims?.[name]) !== '')
   const more: Claims =
-    named || (userinfo_endpoint === undefined && !found.endpoint)
+    (named && found.endpoint?.capture === undefined) || (userinfo_endpoint === undefined && !found.endpoint)
       ? {}
       : found.endpoint
         ? await askEndpoint(http, found.endpoint)
@@ -61,24 +71,32 @@ export async function identify(
   const claims = { ...more, ...found.claims }
   const label = labelOf(claims)
   const sub = subject ?? textOf(claims['sub'])
-  return { issuer, ...(sub !== undefined && { subject: sub }), ...(label !== undefined && { label }) }
+  return {
+    issuer,
+    ...(sub !== undefined && { subject: sub }),
+    ...(label !== undefined && { label }),
+    ...(more[CAPTURED] !== undefined && { captured: more[CAPTURED] }),
+  }
 }
 
 async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Claims> {
-  const { url, method } = endpoint
+  const { url, method, body: sent } = endpoint
   const headers = {
     accept: 'application/json',
     ...endpoint.headers,
     'user-agent': 'valetkey',
     authorization: endpoint.authorization,
+    ...(sent !== undefined && { 'content-type': 'application/json' }),
   }
-  const answer = await http({ url, method, headers, max_bytes: 1_048_576, timeout: 10_000 }).catch(() => undefined)
+  const request = { url, method, headers, ...(sent !== undefined && { body: sent }) }
+  const answer = await http({ ...request, max_bytes: 1_048_576, timeout: 10_000 }).catch(() => undefined)
   if (answer?.status !== 200 || answer.body === null) return {}
   try {
     const body: unknown = JSON.parse(answer.body)
     const at = (pointer: string | undefined): string | undefined =>
       pointer === undefined ? undefined : textOf(atPointer(body, pointer))
-    return { sub: at(endpoint.subject), preferred_username: at(endpoint.label) }
+    const captured = endpoint.capture === undefined ? undefined : atPointer(body, endpoint.capture)
+    return { sub: at(endpoint.subject), preferred_username: at(endpoint.label), [CAPTURED]: captured }
   } catch {
     return {}
   }
@@ -88,4 +106,23 @@ async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Clai
 function textOf(value: unknown): string | undefined {
   const text = typeof value === 'number' ? String(value) : value
   return typeof text === 'string' && text !== '' && text.length <= 512 ? text : undefined
+}
+
+/** From the definition; `url` filled in and checked. `undefined`: it names none. */
+export function identityEndpoint(
+  { identity, resource }: ProviderDefinition,
+  url: string | undefined,
+  token: Secret,
+): IdentityEndpoint | undefined {
+  if (!identity || url === undefined) return undefined
+  return {
+    url,
+    method: identity.method ?? 'GET',
+    headers: resource.headers ?? {},
+    ...(identity.subject !== undefined && { subject: identity.subject }),
+    ...(identity.label !== undefined && { label: identity.label }),
+    ...(identity.body !== undefined && { body: identity.body }),
+    ...(resource.base_url_from?.in === 'identity' && { capture: resource.base_url_from.pointer }),
+    authorization: resource.authorization.template.replace('${access_token}', () => token.reveal()),
+  }
 }

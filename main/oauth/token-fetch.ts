@@ -3,6 +3,7 @@
  * size and time, without redirects or retries; and a token endpoint's answer reaches openid-client either as the plain
  * success RFC 6749 section 5.1 describes or as a `TokenFault`, never as something its strictness could lose a token over.
  */
+import { CAPTURED } from './api-base.ts'
 import type { Http } from './http.ts'
 import { HttpFault } from './http.ts'
 import type { Failure } from './classify.ts'
@@ -94,6 +95,7 @@ async function exchange(
   const read = readTokenAnswer(answer, {
     response: operation?.response ?? rules.response,
     error: operation?.error ?? rules.error,
+    capture: rules.base_url_from?.in === 'identity' ? undefined : rules.base_url_from?.pointer,
   })
   if (read.kind !== 'token')
     throw new TokenFault({
@@ -110,6 +112,7 @@ async function exchange(
     ...(read.scope !== undefined && { scope: read.scope }),
     ...(use.id_token && read.id_token !== undefined && { id_token: read.id_token }),
     ...(read.alarm !== undefined && { [ALARM]: read.alarm }),
+    ...(read.captured !== undefined && { [CAPTURED]: read.captured }),
   })
 }
 
