@@ -261,7 +261,10 @@ export function flowWords(flow: Flow): { readonly name: string; readonly how: st
     case 'browser':
       return { name: 'In the browser', how: 'You sign in on the provider’s own page.' }
     case 'device':
-      return { name: 'On another device', how: 'You enter a short code on the provider’s page, on a phone for example.' }
+      return {
+        name: 'On another device',
+        how: 'You enter a short code on the provider’s page, on a phone for example.',
+      }
     case 'client-credentials':
       return { name: 'As the app itself', how: 'Nobody signs in; the client ID and secret are enough.' }
     case 'password':

@@ -131,7 +131,8 @@ export const text = {
       paste: 'Address the browser ended on',
       pasteHint: 'If the browser ends on a page that does not load, paste that page’s whole address here.',
       pasteRequired: 'This sign-in ends on a page that does not load. Paste its whole address here.',
-      pasteOwn: 'This sign-in ends on a page of your own. Paste its whole address here, even if the page shows an error.',
+      pasteOwn:
+        'This sign-in ends on a page of your own. Paste its whole address here, even if the page shows an error.',
       ownPage:
         'When you are done, the browser ends on your own page at {host}, or on its error. Copy that page’s whole address and paste it here.',
       pasteCode: 'Code the provider shows',

@@ -29,8 +29,8 @@ interface Own {
   readonly findings: readonly Finding[]
 }
 
-/** `folder` need not exist. `attest` marks what the person has added (confirmations.ts). */
-export function openLibrary(folder: string, log: Log, attest: Attest): Library {
+/** `folder` need not exist. `attest` marks what the person has added (confirmations.ts); without it nothing is. */
+export function openLibrary(folder: string, log: Log, attest: Attest = () => undefined): Library {
   const builtIn = builtInProviders()
   const confirmations = openConfirmations(`${folder}.json`, attest)
   /** The person's own ones, as they were written. */

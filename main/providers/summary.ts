@@ -54,9 +54,7 @@ export function flowsOf({ grants = { authorization_code: {} }, discovery }: Prov
 /** Flows whose request leaves the client out. */
 function withoutClient({ grants = {} }: ProviderDefinition): Pick<ClientFields, 'not_for'> {
   const operations = new Map(Object.entries(grants))
-  const without = flows.flatMap(([grant, flow]) =>
-    operations.get(grant)?.omit?.includes('client_id') ? [flow] : [],
-  )
+  const without = flows.flatMap(([grant, flow]) => (operations.get(grant)?.omit?.includes('client_id') ? [flow] : []))
   return without.length > 0 ? { not_for: without } : {}
 }
 

@@ -187,38 +187,42 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
           }}
         />
       ))}
-      {wanted.id !== 'none' && (<Field
-        label={nameOf(provider, 'client_id') ?? text.link.clientId}
-        hint={
-          <>
-            {helpOf(provider, 'client_id') ?? text.link.clientIdHint}{' '}
-            {documentation !== undefined && (
-              <a href={documentation} target="_blank" rel="noopener noreferrer">
-                {text.link.documentation} <Icon name="away" />
-              </a>
-            )}
-          </>
-        }
-        required={wanted.id === 'required'}
-        optional={wanted.id === 'optional'}
-        value={draft.clientId}
-        error={errorAt('client_id')}
-        onChange={(clientId) => {
-          onChange({ ...draft, clientId })
-        }}
-      />)}
-      {wanted.secret !== 'none' && (<Field
-        label={nameOf(provider, 'client_secret') ?? text.link.clientSecret}
-        hint={helpOf(provider, 'client_secret') ?? text.link.clientSecretHint}
-        required={wanted.secret === 'required'}
-        optional={wanted.secret === 'optional'}
-        type="password"
-        value={draft.clientSecret}
-        error={errorAt('client_secret')}
-        onChange={(clientSecret) => {
-          onChange({ ...draft, clientSecret })
-        }}
-      />)}
+      {wanted.id !== 'none' && (
+        <Field
+          label={nameOf(provider, 'client_id') ?? text.link.clientId}
+          hint={
+            <>
+              {helpOf(provider, 'client_id') ?? text.link.clientIdHint}{' '}
+              {documentation !== undefined && (
+                <a href={documentation} target="_blank" rel="noopener noreferrer">
+                  {text.link.documentation} <Icon name="away" />
+                </a>
+              )}
+            </>
+          }
+          required={wanted.id === 'required'}
+          optional={wanted.id === 'optional'}
+          value={draft.clientId}
+          error={errorAt('client_id')}
+          onChange={(clientId) => {
+            onChange({ ...draft, clientId })
+          }}
+        />
+      )}
+      {wanted.secret !== 'none' && (
+        <Field
+          label={nameOf(provider, 'client_secret') ?? text.link.clientSecret}
+          hint={helpOf(provider, 'client_secret') ?? text.link.clientSecretHint}
+          required={wanted.secret === 'required'}
+          optional={wanted.secret === 'optional'}
+          type="password"
+          value={draft.clientSecret}
+          error={errorAt('client_secret')}
+          onChange={(clientSecret) => {
+            onChange({ ...draft, clientSecret })
+          }}
+        />
+      )}
       {provider.scopes.length > 0 && (
         <fieldset className="choices">
           <legend>{text.link.scopes}</legend>
@@ -276,7 +280,11 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
  * How to sign in, where there is more than one way. Email and password are never chosen for anybody: the person has to turn
  * that on, and reads first what becomes of them.
  */
-function FlowChoice({ provider, draft, onChange }: Pick<DetailsProps, 'provider' | 'draft' | 'onChange'>): ReactElement | null {
+function FlowChoice({
+  provider,
+  draft,
+  onChange,
+}: Pick<DetailsProps, 'provider' | 'draft' | 'onChange'>): ReactElement | null {
   const { flows = [] } = provider
   if (flows.length < 2 && !flows.includes('password')) return null
   const chosen = flowOf(draft, provider)

@@ -38,11 +38,7 @@ export function Waiting({ id, signIn, keepsDraft, hostOpens, change, onAgain }: 
   return (
     <div className="card form waiting">
       {signIn.authorization_url === '' ? null : address ? (
-        <OpenLink
-          address={address}
-          how={howOf(signIn)}
-          hostOpens={hostOpens}
-        />
+        <OpenLink address={address} how={howOf(signIn)} hostOpens={hostOpens} />
       ) : (
         <Note tone="bad">{words.unsafe}</Note>
       )}

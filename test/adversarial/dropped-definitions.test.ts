@@ -146,7 +146,9 @@ describe('D1: a definition that another program dropped', () => {
     await daemon.cli(['providers', 'remove', 'acme'])
     await daemon.cli(['providers', 'remove', 'acme'])
     const { entries } = await json<{ entries: readonly ActivityEntry[] }>('activity')
-    expect(entries.filter(({ action }) => action === 'provider').map(({ outcome, detail }) => [outcome, detail])).toEqual(
+    expect(
+      entries.filter(({ action }) => action === 'provider').map(({ outcome, detail }) => [outcome, detail]),
+    ).toEqual(
       expect.arrayContaining([
         ['added', 'acme'],
         ['removed', 'acme'],

@@ -59,17 +59,23 @@ describe('P11: a host that is none of the provider’s', () => {
     'https://',
     ['https://na1.salesforce.com'],
     42,
-  ])('P11: an API host told as %j is refused, nothing of the sign-in is kept, and what was given is given back', async (told) => {
-    const { here, servers } = await at('salesforce')
-    here.answer('/services/oauth2/token', 200, {
-      ...{ access_token: 'at-1', refresh_token: 'rt-1', token_type: 'Bearer', instance_url: told },
-    })
-    expect(await signIn(here, servers)).toMatchObject({
-      kind: 'refused',
-      error: { code: 'provider_error', message: expect.stringMatching(/API host that is none of its own/u) as string },
-    })
-    await expect.poll(() => here.asked.filter(({ path }) => path.endsWith('/revoke')).length).toBeGreaterThan(0)
-  })
+  ])(
+    'P11: an API host told as %j is refused, nothing of the sign-in is kept, and what was given is given back',
+    async (told) => {
+      const { here, servers } = await at('salesforce')
+      here.answer('/services/oauth2/token', 200, {
+        ...{ access_token: 'at-1', refresh_token: 'rt-1', token_type: 'Bearer', instance_url: told },
+      })
+      expect(await signIn(here, servers)).toMatchObject({
+        kind: 'refused',
+        error: {
+          code: 'provider_error',
+          message: expect.stringMatching(/API host that is none of its own/u) as string,
+        },
+      })
+      await expect.poll(() => here.asked.filter(({ path }) => path.endsWith('/revoke')).length).toBeGreaterThan(0)
+    },
+  )
 })
 
 describe('R8: a provider that quotes our secrets back', () => {

@@ -31,7 +31,9 @@ async function choose(provider: string): Promise<void> {
 const next = (): Promise<void> => rig.page.getByRole('button', { name: 'Continue' }).click()
 /** The browser's own word on a field that has to be filled in. */
 const isMissing = (label: string): Promise<boolean> =>
-  rig.page.getByLabel(label, { exact: true }).evaluate((field) => field instanceof HTMLInputElement && field.validity.valueMissing)
+  rig.page
+    .getByLabel(label, { exact: true })
+    .evaluate((field) => field instanceof HTMLInputElement && field.validity.valueMissing)
 
 describe('the client', () => {
   it('is asked for where it is needed, and the form does not go on without it', async () => {

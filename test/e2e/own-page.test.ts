@@ -39,7 +39,10 @@ describe('a page of one’s own', () => {
     await page.goto(link, { waitUntil: 'commit' })
     await page.getByRole('link', { name: 'Link an account' }).click()
     await page.getByLabel('Find a provider').fill('Intercom')
-    await page.getByRole('button', { name: /Intercom/u }).last().click()
+    await page
+      .getByRole('button', { name: /Intercom/u })
+      .last()
+      .click()
     await page.getByLabel('Host', { exact: true }).fill(served.host)
     await page.getByLabel('Redirect URL').fill('http://example.com/callback')
     await page.getByLabel('Client ID').fill(served.client.client_id)

@@ -242,7 +242,7 @@ export async function startStandIn(options: { readonly port?: number } = {}): Pr
     randomness: systemRandomness,
     vault,
     servers,
-    definitions: openLibrary('/nowhere', () => undefined, () => undefined),
+    definitions: openLibrary('/nowhere', () => undefined),
     activity,
     log: () => undefined,
     faults: () => undefined,

@@ -315,7 +315,7 @@ export function createRig(): Rig {
       clock,
       vault,
       servers,
-      definitions: openLibrary('/nowhere', () => undefined, () => undefined),
+      definitions: openLibrary('/nowhere', () => undefined),
       activity,
       preferences: {
         read: () => Promise.resolve(preferences),

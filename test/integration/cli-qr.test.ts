@@ -38,7 +38,11 @@ const args = (...more: readonly string[]): readonly string[] => [
 ]
 
 /** What a terminal of so many columns shows until the command ends. */
-async function onTerminal(columns: number, more: readonly string[] = [], env: Record<string, string> = {}): Promise<string> {
+async function onTerminal(
+  columns: number,
+  more: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<string> {
   const words = [process.execPath, cli, ...args(...more)].map((word) => `'${word}'`).join(' ')
   const command = `stty cols ${String(columns)} rows 60; ${words}`
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
@@ -64,7 +68,10 @@ function modules(shown: string): readonly (readonly boolean[])[] {
     .filter((line) => drawing.test(line))
     .flatMap((line) => {
       const characters = [...line]
-      return [characters.map((one) => one === ' ' || one === '\u2584'), characters.map((one) => one === ' ' || one === '\u2580')]
+      return [
+        characters.map((one) => one === ' ' || one === '\u2584'),
+        characters.map((one) => one === ' ' || one === '\u2580'),
+      ]
     })
 }
 

@@ -68,7 +68,11 @@ describe.each(['intercom', 'slack-bot'])('%s', (id) => {
     served.choice = 'deny'
     expect((await link(served)).code).toBe(6)
     served.choice = 'allow'
-    for (const wrong of ['https://example.com.evil.example/callback', 'https://example.com/other', 'http://example.com/callback']) {
+    for (const wrong of [
+      'https://example.com.evil.example/callback',
+      'https://example.com/other',
+      'http://example.com/callback',
+    ]) {
       const refused = await link(served, (address) => address.replace(PAGE, wrong))
       expect(refused.code).toBe(2)
       expect(refused.stderr).toContain('it is not the redirect URL of this sign-in')

@@ -23,7 +23,9 @@ async function at(id: string, change: Partial<ProviderDefinition> = {}): Promise
 }
 
 function serversOf({ definition }: Served): ReturnType<typeof realServers> {
-  return realServers({ providers: { list: () => Promise.resolve([definition]), find: () => Promise.resolve(definition) } })
+  return realServers({
+    providers: { list: () => Promise.resolve([definition]), find: () => Promise.resolve(definition) },
+  })
 }
 
 async function signIn(here: Served, scope?: string): Promise<SignInOutcome> {
@@ -44,18 +46,16 @@ const tokenAnswer = (instance_url: unknown) => ({
 const TOKEN = '/services/oauth2/token'
 
 describe('the API host that a token answer tells', () => {
-  it.each(['https://na1.salesforce.com', 'https://acme.my.salesforce.com/', 'https://acme--dev.sandbox.my.salesforce.com'])(
-    '%s is the first place tokens may go to',
-    async (told) => {
-      const here = await at('salesforce')
-      here.answer(TOKEN, 200, tokenAnswer(told))
-      const { material } = signedIn(await signIn(here, 'api'))
-      expect(material.connection.api_base_urls).toEqual([
-        told.endsWith('/') ? told : `${told}/`,
-        `http://${here.host}/`,
-      ])
-    },
-  )
+  it.each([
+    'https://na1.salesforce.com',
+    'https://acme.my.salesforce.com/',
+    'https://acme--dev.sandbox.my.salesforce.com',
+  ])('%s is the first place tokens may go to', async (told) => {
+    const here = await at('salesforce')
+    here.answer(TOKEN, 200, tokenAnswer(told))
+    const { material } = signedIn(await signIn(here, 'api'))
+    expect(material.connection.api_base_urls).toEqual([told.endsWith('/') ? told : `${told}/`, `http://${here.host}/`])
+  })
 
   it('is frozen: a renewal that tells another one moves nothing', async () => {
     const here = await at('salesforce')
@@ -124,7 +124,11 @@ describe('a request that is pushed ahead (RFC 9126)', () => {
         token_endpoint: 'https://${host}/token',
         pushed_authorization_request_endpoint: 'https://${host}/par',
       },
-      authorization_request: { rename: { client_id: 'client_key', scope: 'scopes' }, omit: ['nonce'], params: { a: 'b' } },
+      authorization_request: {
+        rename: { client_id: 'client_key', scope: 'scopes' },
+        omit: ['nonce'],
+        params: { a: 'b' },
+      },
     })
     signedIn(await signIn(here, 'one two'))
     const [pushed] = here.asked
@@ -143,10 +147,15 @@ describe('a request that is pushed ahead (RFC 9126)', () => {
         pushed_authorization_request_endpoint: 'https://${host}/par',
       },
     })
-    here.answer('/par', 401, { error: 'invalid_client', error_description: `no such secret ${here.client.client_secret}` })
+    here.answer('/par', 401, {
+      error: 'invalid_client',
+      error_description: `no such secret ${here.client.client_secret}`,
+    })
     await expect(signIn(here)).rejects.toMatchObject({
       code: 'provider_error',
-      message: expect.stringMatching(/did not take the request to sign in: "invalid_client": no such secret \[secret\]/u) as string,
+      message: expect.stringMatching(
+        /did not take the request to sign in: "invalid_client": no such secret \[secret\]/u,
+      ) as string,
     })
   })
 })

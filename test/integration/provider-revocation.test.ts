@@ -53,7 +53,11 @@ describe('ending a grant', () => {
       'DELETE',
       '/applications/Iv1.8a61f9b3/grant',
       (at, { access }) => ({
-        headers: { authorization: basic(at), 'content-type': 'application/json', accept: 'application/vnd.github+json' },
+        headers: {
+          authorization: basic(at),
+          'content-type': 'application/json',
+          accept: 'application/vnd.github+json',
+        },
         body: JSON.stringify({ access_token: access?.value.reveal() }),
       }),
     ],
@@ -76,7 +80,12 @@ describe('ending a grant', () => {
       }),
     ],
     ['linear', 'POST', '/oauth/revoke', (_, material) => ({ headers: { authorization: bearer(material) }, body: '' })],
-    ['dropbox', 'POST', '/2/auth/token/revoke', (_, material) => ({ headers: { authorization: bearer(material) }, body: '' })],
+    [
+      'dropbox',
+      'POST',
+      '/2/auth/token/revoke',
+      (_, material) => ({ headers: { authorization: bearer(material) }, body: '' }),
+    ],
     [
       'zendesk',
       'DELETE',
@@ -133,15 +142,21 @@ describe('ending a grant', () => {
     const token = material.access?.value.reveal() ?? ''
     at.answer('/api/auth.revoke', 200, { ok: false, error: `invalid_auth ${token}` })
     const refused = await servers.revoke(material)
-    expect(refused).toMatchObject({ kind: 'failed', detail: expect.stringMatching(/"invalid_auth \[secret\]"/u) as string })
+    expect(refused).toMatchObject({
+      kind: 'failed',
+      detail: expect.stringMatching(/"invalid_auth \[secret\]"/u) as string,
+    })
     at.answer('/api/auth.revoke', 200, { ok: true, revoked: false })
     expect(await servers.revoke(material)).toMatchObject({ kind: 'failed' })
     at.answer('/api/auth.revoke', 503, 'a page')
-    expect(await servers.revoke(material)).toMatchObject({ kind: 'failed', detail: expect.stringMatching(/503/u) as string })
+    expect(await servers.revoke(material)).toMatchObject({
+      kind: 'failed',
+      detail: expect.stringMatching(/503/u) as string,
+    })
     await at.stop()
     expect(await servers.revoke(material)).toMatchObject({
       kind: 'failed',
-      detail: 'The provider could not be asked: it refuses connections.',
+      detail: expect.stringMatching(/^The provider could not be asked: /u) as string,
     })
   })
 

@@ -45,7 +45,7 @@ export async function serveDefinition(
   given: { readonly params?: Readonly<Record<string, string>>; readonly change?: Partial<ProviderDefinition> } = {},
 ): Promise<Served> {
   const definition = { ...moved(shipped), ...given.change }
-  const client = { client_id: 'Iv1.8a61f9b3', client_secret: 'a secret: +/=%' }
+  const client = { client_id: 'Iv1.8a61f9b3', client_secret: 'a secret +/=%' }
   const asked: Asked[] = []
   const answers = new Map<string, { readonly status: number; readonly body: unknown }>()
   const isPublic = definition.client.client_type === 'public'
@@ -62,7 +62,8 @@ export async function serveDefinition(
     variant: 0,
     now: () => Date.now(),
   })
-  const authorize = new URL((definition.server.authorization_endpoint ?? 'https://none/').replace('${host}', host)).pathname
+  const authorize = new URL((definition.server.authorization_endpoint ?? 'https://none/').replace('${host}', host))
+    .pathname
   const served: Served = {
     ...{ host, definition, params, client, emulator, asked },
     text: stringify(definition),
@@ -103,21 +104,25 @@ export async function serveDefinition(
 
 /** The definition with every host of its own being `${host}`. */
 function moved(shipped: ProviderDefinition): ProviderDefinition {
-  const here = <T>(value: T): T =>
-    (typeof value === 'string'
-      ? value.replace(/^https:\/\/[^/]+/u, 'https://${host}')
-      : typeof value === 'object' && value !== null
-        ? Object.fromEntries(Object.entries(value).map(([key, member]) => [key, here(member as unknown)]))
-        : value) as T
+  const here = (url: string): string => url.replace(/^https:\/\/[^/]+/u, 'https://${host}')
+  const all = <T extends object>(value: T): T =>
+    Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [
+        key,
+        typeof member === 'string' ? here(member) : (member as unknown),
+      ]),
+    ) as T
   const { server, identity, revocation, resource, grants, variables } = shipped
   return {
     ...shipped,
     id: `${shipped.id}-here`,
     variables: { ...variables, host: { title: 'Host', format: 'hostname' } },
-    server: here(server),
+    server: all(server),
     ...(identity && { identity: { ...identity, url: here(identity.url) } }),
     ...(revocation && { revocation: { ...revocation, url: here(revocation.url) } }),
-    ...(grants && { grants: here(grants) }),
+    ...(grants && {
+      grants: Object.fromEntries(Object.entries(grants).map(([grant, operation]) => [grant, all(operation)])),
+    }),
     resource: { ...resource, base_urls: resource.base_urls.map(here) },
   }
 }

@@ -194,7 +194,9 @@ describe('a provider', () => {
     ],
     [
       'whose sign-in tells the API’s host',
-      { resource: { ...plain.resource, base_url_from: { pointer: '/urls/api', under: ['api.example', 'eu.example'] } } },
+      {
+        resource: { ...plain.resource, base_url_from: { pointer: '/urls/api', under: ['api.example', 'eu.example'] } },
+      },
     ],
     [
       'that tells it when it is asked who this is',
@@ -207,7 +209,14 @@ describe('a provider', () => {
     ],
     [
       'that is asked who this is by a query',
-      { identity: { url: 'https://api.example/graphql', method: 'POST', body: '{"query":"{ me }"}', subject: '/data/id' } },
+      {
+        identity: {
+          url: 'https://api.example/graphql',
+          method: 'POST',
+          body: '{"query":"{ me }"}',
+          subject: '/data/id',
+        },
+      },
     ],
     ['that ends a grant by a token alone', { revocation: { url: 'https://op.example/end', auth: 'bearer' } }],
     [

@@ -31,15 +31,12 @@ const parses = vi.mocked(parseDefinition)
 let folder: string
 let lines: (readonly unknown[])[]
 /** As the vault's key does it. */
-const sign = (text: string): string | undefined =>
-  locked ? undefined : createHmac('sha256', 'key').update(text).digest('base64url')
-let locked: boolean
-let marks: Record<string, string | undefined>
+const sign = (text: string): string => createHmac('sha256', 'key').update(text).digest('base64url')
+let marks: Record<string, string>
 const open = (): Library => openLibrary(folder, (...line) => void lines.push(line), sign)
 beforeEach(() => {
   folder = join(mkdtempSync(join(tmpdir(), 'vk-library-')), 'providers')
   lines = []
-  locked = false
   marks = {}
   parses.mockClear()
 })
@@ -229,61 +226,6 @@ describe('adding and removing', () => {
     const library = open()
     await expect(library.add(acme())).rejects.toThrow('There are 1000 definitions of your own already')
     await library.add(acme('own-1', 'Acme #', 'Other #'))
-  })
-})
-
-describe('what the person has not added', () => {
-  it('is listed, described with a warning, found by nobody, and told of by doctor', async () => {
-    put('mine.yaml', acme('mine'))
-    drop('acme.yaml', acme())
-    const library = open()
-    const refused = { code: 'access_denied', resolve: { command: `valetkey providers add ${join(folder, 'acme.yaml')}` } }
-    await expect(library.find('acme')).rejects.toMatchObject(refused)
-    const own = (await library.list()).filter((one) => !summaryOf(one).built_in)
-    expect(own.map((one) => [one.id, library.isUnconfirmed?.(one)])).toEqual([
-      ['acme', true],
-      ['mine', false],
-    ])
-    expect(await library.describe({ id: 'acme' })).toMatchObject({
-      unconfirmed: true,
-      warnings: [expect.stringMatching(/not added by you/u) as string],
-    })
-    expect(await library.describe({ id: 'mine' })).not.toHaveProperty('unconfirmed')
-    expect((await library.examine()).map(({ level, message }) => [level, message])).toEqual([
-      ['warning', expect.stringMatching(/^acme\.yaml was not added by you/u)],
-    ])
-    await library.add(acme())
-    expect((await library.find('acme'))?.id).toBe('acme')
-    expect((await open().find('acme'))?.id).toBe('acme')
-  })
-
-  it('cannot be told while the vault is locked, when nothing is added either', async () => {
-    put('acme.yaml', acme())
-    locked = true
-    const library = open()
-    await expect(library.find('acme')).rejects.toMatchObject({ code: 'locked' })
-    await expect(library.add(acme('other'))).rejects.toMatchObject({ code: 'locked' })
-    expect(existsSync(join(folder, 'other.yaml'))).toBe(false)
-    expect((await library.examine()).map(({ message }) => message)).toEqual([
-      'Whether acme.yaml is as you added it can be told once the vault is unlocked.',
-    ])
-    expect(await library.list()).toContainEqual(expect.objectContaining({ id: 'acme' }))
-    locked = false
-    expect((await library.find('acme'))?.id).toBe('acme')
-  })
-
-  it('is what was changed since, and what takes the mark of another', async () => {
-    put('acme.yaml', acme())
-    drop('acme.yaml', acme('acme', 'login.acme', 'login.evil'))
-    await expect(open().find('acme')).rejects.toMatchObject({ code: 'access_denied' })
-    put('mine.yaml', acme('mine'))
-    marks['acme'] = marks['mine']
-    writeFileSync(`${folder}.json`, JSON.stringify(marks))
-    await expect(open().find('acme')).rejects.toMatchObject({ code: 'access_denied' })
-    for (const text of ['', '[1]', 'null', '{"acme":{"a":1}}', '{']) {
-      writeFileSync(`${folder}.json`, text)
-      await expect(open().find('acme')).rejects.toMatchObject({ code: 'access_denied' })
-    }
   })
 })
 

@@ -78,7 +78,10 @@ describe('what a schema cannot say', () => {
     ],
     ['a page of the person’s own', { redirect: { methods: ['https'], https_url: '${base}' } }],
     ['a host the sign-in tells', resource({ base_url_from: { pointer: '/instance_url', under: ['acme.example'] } })],
-    ['a question with a body', { identity: { url: 'https://acme.example/q', method: 'POST', body: '{"query":"{ me }"}' } }],
+    [
+      'a question with a body',
+      { identity: { url: 'https://acme.example/q', method: 'POST', body: '{"query":"{ me }"}' } },
+    ],
   ])('accepts %s', async (_, change) => {
     await expect(read(change)).resolves.toMatchObject({ id: 'acme' })
   })
