@@ -20,7 +20,7 @@ export function format(row: Row): string {
     value(ours, unit),
     `${value(baseline, unit)} ${baseline.name}`,
     `${digits(ratio)} x`,
-    target === null ? '-' : promise(target),
+    target === null ? '-' : promise(target, unit),
     verdict,
   ]
   return note === undefined ? line(cells) : `${line(cells)}\n    ${note}`
@@ -30,8 +30,8 @@ export function format(row: Row): string {
 export function summary(rows: readonly Row[]): string {
   const missed = rows.filter(({ verdict }) => verdict === 'missed')
   const count = (verdict: Row['verdict']): string => String(rows.filter((row) => row.verdict === verdict).length)
-  const names = missed.map(({ group, name, ratio, target }) => {
-    return `  missed  ${group}: ${name} (${digits(ratio)} x, target ${target === null ? '' : promise(target)})`
+  const names = missed.map(({ group, name, unit, ratio, target }) => {
+    return `  missed  ${group}: ${name} (${digits(ratio)} x, target ${target === null ? '' : promise(target, unit)})`
   })
   return [...names, `${count('met')} met, ${count('missed')} missed, ${count('no target')} without a target`].join('\n')
 }
@@ -44,8 +44,8 @@ function line(cells: readonly string[]): string {
 }
 
 const signs = { 'at most': '<=', 'at least': '>=', exactly: '=' } as const
-const promise = ({ of, bound, value: limit }: Target): string =>
-  `${signs[bound]} ${digits(limit)} ${of === 'ratio' ? 'x' : 'MB'}`
+const promise = ({ of, bound, value: limit }: Target, unit: Unit): string =>
+  `${signs[bound]} ${digits(limit)} ${of === 'ratio' ? 'x' : unit}`
 
 function value({ median, p95 }: Figure, unit: Unit): string {
   switch (unit) {

@@ -85,8 +85,7 @@ export const text = {
     step: (step: number, of: number): string => `Step ${String(step)} of ${String(of)}:`,
     choose: 'Where is the account?',
     filter: 'Find a provider',
-    unconfirmed:
-      'Not added by you, or changed since. Look at it and add it with “valetkey providers add FILE” before it can be used.',
+    unconfirmed: 'Not added by you, or changed since. To use it, look at it first: “valetkey providers add FILE”.',
     flow: 'How to sign in',
     username: 'Email',
     password: 'Password',

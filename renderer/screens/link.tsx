@@ -125,7 +125,6 @@ function ProviderChoice({
       <ul className="providers">
         {shown.map((provider) => (
           <li key={provider.id}>
-            {provider.unconfirmed && <p className="hint">{text.link.unconfirmed}</p>}
             <button
               type="button"
               className="provider"
@@ -139,6 +138,7 @@ function ProviderChoice({
                 <Name of={provider.name} />
               </span>
             </button>
+            {provider.unconfirmed && <p className="hint">{text.link.unconfirmed}</p>}
           </li>
         ))}
       </ul>
@@ -306,8 +306,10 @@ function FlowChoice({
                 choose(flow)
               }}
             />
-            <span>{flowWords(flow).name}</span>
-            <span className="hint">{flowWords(flow).how}</span>
+            <span className="choice-words">
+              {flowWords(flow).name}
+              <span className="hint">{flowWords(flow).how}</span>
+            </span>
           </label>
         ))}
       </fieldset>

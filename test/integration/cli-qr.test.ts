@@ -67,7 +67,7 @@ function modules(shown: string): readonly (readonly boolean[])[] {
   return lines
     .filter((line) => drawing.test(line))
     .flatMap((line) => {
-      const characters = [...line]
+      const characters = Array.from(line)
       return [
         characters.map((one) => one === ' ' || one === '\u2584'),
         characters.map((one) => one === ' ' || one === '\u2580'),

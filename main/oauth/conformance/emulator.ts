@@ -266,7 +266,7 @@ export function emulate({ definition, values, client, person, variant, now }: Em
       return Promise.resolve(answer(200, { device_code: random(), ...where, expires_in: 600, interval: 0.01 }))
     }
     const ending = revocationAnswer(definition, request, {
-      ...{ client_id: client.client_id, secret, values, variant, complaints },
+      ...{ client_id: client.client_id, secret, values, complaints },
       standard: server.revocation_endpoint,
       holds: (token) => refreshTokens.has(token) || accessTokens.has(token),
     })

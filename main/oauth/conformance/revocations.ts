@@ -12,7 +12,6 @@ interface Situation {
   /** The client's secret as it is now. */
   readonly secret: string | undefined
   readonly values: Values
-  readonly variant: number
   /** The endpoint of RFC 7009, filled in. */
   readonly standard: string | undefined
   readonly complaints: string[]
@@ -38,31 +37,45 @@ export function revocationAnswer(
 
 /** The token, when everything about the request is as it has to be. */
 function handedIn(revocation: Revocation, request: HttpRequest, situation: Situation): string | undefined {
-  const complain = (what: string): undefined => void situation.complaints.push(`revocation: ${what}`)
-  const { auth, method = 'POST', content_type = 'form', params, headers = {} } = revocation
-  if (request.method !== method) return complain(`asked with ${request.method}`)
-  for (const name of Object.keys(headers))
-    if (headerOf(request, name) === undefined) return complain(`no field ${name}`)
+  const { auth, params = {} } = revocation
+  const sent = revocation.params ? looseParams(request) : new Map<string, string>()
+  const problem = problemOf(revocation, request, situation, sent)
+  if (problem !== undefined) {
+    situation.complaints.push(`revocation: ${problem}`)
+    return undefined
+  }
+  if (auth === 'bearer') return headerOf(request, 'authorization')?.replace(/^Bearer /u, '')
+  const name = Object.keys(params).find((one) => params[one] === '${token}')
+  return name === undefined ? undefined : sent.get(name)
+}
+
+/** What does not fit, in words. */
+function problemOf(
+  { auth, method = 'POST', content_type = 'form', params, headers = {} }: Revocation,
+  request: HttpRequest,
+  { client_id, secret = '', values }: Situation,
+  sent: ReadonlyMap<string, string>,
+): string | undefined {
+  if (request.method !== method) return `asked with ${request.method}`
+  for (const name of Object.keys(headers)) if (headerOf(request, name) === undefined) return `no field ${name}`
   const authorization = headerOf(request, 'authorization') ?? ''
-  const basic = Buffer.from(`${situation.client_id}:${situation.secret ?? ''}`).toString('base64')
-  if (auth === 'client_basic' && authorization !== `Basic ${basic}`) return complain('the client did not say who it is')
-  if (auth === 'none' && authorization !== '') return complain('a credential in the header that nobody asked for')
-  if ((params === undefined) !== (request.body === undefined)) return complain('a body where there is none, or none')
+  const basic = Buffer.from(`${client_id}:${secret}`).toString('base64')
+  if (auth === 'client_basic' && authorization !== `Basic ${basic}`) return 'the client did not say who it is'
+  if (auth === 'none' && authorization !== '') return 'a credential in the header that nobody asked for'
+  if ((params === undefined) !== (request.body === undefined)) return 'a body where there is none, or none'
   const type = headerOf(request, 'content-type') ?? ''
   if (params && type !== (content_type === 'json' ? 'application/json' : 'application/x-www-form-urlencoded'))
-    return complain(`the body is ${type}`)
-  const sent = params ? looseParams(request) : new Map<string, string>()
-  const known = { ...situation.values, client_id: situation.client_id, client_secret: situation.secret ?? '' }
-  let token = auth === 'bearer' ? authorization.replace(/^Bearer /u, '') : undefined
+    return `the body is ${type}`
   for (const [name, template] of Object.entries(params ?? {})) {
     const value = sent.get(name) ?? ''
-    if (template === '${token}') token = value
-    else if (
-      template === '${token_type_hint}' ? !/^(?:access|refresh)_token$/u.test(value) : value !== fill(template, known)
-    )
-      return complain(`${name} is not what the definition says`)
+    if (template === '${token}') continue
+    const fits =
+      template === '${token_type_hint}'
+        ? /^(?:access|refresh)_token$/u.test(value)
+        : value === fill(template, { ...values, client_id, client_secret: secret })
+    if (!fits) return `${name} is not what the definition says`
   }
-  return token
+  return undefined
 }
 
 function success({ success_when = [], method }: Revocation): HttpAnswer {
