@@ -96,7 +96,7 @@ async function openPorts(
   const [clock, randomness] = [systemClock, systemRandomness]
   const slots = createSlots(wanted.protection, paths, clock)
   const vault = await openVault({ paths, slots, clock, randomness, log, boot: bootName(platform) })
-  const definitions = openLibrary(paths.providers, log, (text) => vault.attest(text))
+  const definitions = openLibrary(paths.providers, log, (text) => vault.attest(text), paths.providerMarks)
   return {
     clock,
     randomness,

@@ -35,7 +35,7 @@ export async function openPorts(
   const registered = registerScheme(scheme)
   const slots = await createSlots(safeStorageSlot(safeStorage, platform, clock), paths, clock, nodeExecutable())
   const vault = await openVault({ paths, slots, clock, randomness, log, boot: bootName(platform) })
-  const definitions = openLibrary(paths.providers, log, (text) => vault.attest(text))
+  const definitions = openLibrary(paths.providers, log, (text) => vault.attest(text), paths.providerMarks)
   return {
     clock,
     randomness,

@@ -29,10 +29,15 @@ interface Own {
   readonly findings: readonly Finding[]
 }
 
-/** `folder` need not exist. `attest` marks what the person has added (confirmations.ts); without it nothing is. */
-export function openLibrary(folder: string, log: Log, attest: Attest = () => undefined): Library {
+/** `folder` need not exist. `attest` marks what the person has added (confirmations.ts), in a file at `marks`; without it nothing is. */
+export function openLibrary(
+  folder: string,
+  log: Log,
+  attest: Attest = () => undefined,
+  marks = `${folder}.json`,
+): Library {
   const builtIn = builtInProviders()
-  const confirmations = openConfirmations(`${folder}.json`, attest)
+  const confirmations = openConfirmations(marks, attest)
   /** The person's own ones, as they were written. */
   const texts = new WeakMap<ProviderDefinition, string>()
   const standingOf = (definition: ProviderDefinition): Standing => {

@@ -65,6 +65,7 @@ describe('the names in it', () => {
       cliToken: '/h/cli.token',
       identity: '/h/identity.pem',
       providers: '/h/providers',
+      providerMarks: '/h/providers.json',
       nativeHost: '/h/native-host.json',
       nativeHostFolder: '/h/native-host',
       run: '/h/run',
