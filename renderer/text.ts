@@ -97,6 +97,7 @@ export const text = {
     clientIdHint: 'From the app you registered at the provider.',
     clientSecret: 'Client secret',
     clientSecretHint: 'Only if the provider gave you one. It goes into the vault and is not shown again.',
+    clientSecretKept: 'It goes into the vault and is not shown again.',
     optional: 'optional',
     example: 'For example {example}',
     standard: 'Empty means {value}',

@@ -40,9 +40,14 @@ export function openLibrary(
   const confirmations = openConfirmations(marks, attest)
   /** The person's own ones, as they were written. */
   const texts = new WeakMap<ProviderDefinition, string>()
+  /** Found to be the person's once: what was read does not change. */
+  const theirs = new WeakSet<ProviderDefinition>()
   const standingOf = (definition: ProviderDefinition): Standing => {
     const text = texts.get(definition)
-    return text === undefined ? 'confirmed' : confirmations.standing(definition.id, text)
+    if (text === undefined || theirs.has(definition)) return 'confirmed'
+    const standing = confirmations.standing(definition.id, text)
+    if (standing === 'confirmed') theirs.add(definition)
+    return standing
   }
   /** Read once, when the list is first wanted; this process is the only one that writes there. */
   let own: Promise<Own> | undefined

@@ -212,7 +212,10 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
       {wanted.secret !== 'none' && (
         <Field
           label={nameOf(provider, 'client_secret') ?? text.link.clientSecret}
-          hint={helpOf(provider, 'client_secret') ?? text.link.clientSecretHint}
+          hint={
+            helpOf(provider, 'client_secret') ??
+            (wanted.secret === 'required' ? text.link.clientSecretKept : text.link.clientSecretHint)
+          }
           required={wanted.secret === 'required'}
           optional={wanted.secret === 'optional'}
           type="password"
