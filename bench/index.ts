@@ -10,6 +10,7 @@ import { measureCached } from './cached.ts'
 import { measureCallers } from './callers.ts'
 import { measureCommandLine } from './command-line.ts'
 import { measureCrowded } from './crowded.ts'
+import { measureDefinitions } from './definitions.ts'
 import { measureDesktop } from './desktop.ts'
 import { measureFastPath } from './fast-path.ts'
 import { measureHanging } from './hanging.ts'
@@ -39,6 +40,7 @@ const groups: Readonly<Record<string, (stage: Stage) => Promise<readonly Row[] |
   crowded: measureCrowded,
   vault: measureVault,
   start: measureStart,
+  definitions: measureDefinitions,
   desktop: measureDesktop,
   'oidc-agent': measureOidcAgent,
 }

@@ -40,7 +40,8 @@ export async function measureStart(stage: Stage): Promise<readonly Row[]> {
   ]
 }
 
-async function timeStart(home: string, env: NodeJS.ProcessEnv): Promise<number> {
+/** Milliseconds from the first instruction of a new daemon to its first answer. */
+export async function timeStart(home: string, env: NodeJS.ProcessEnv): Promise<number> {
   const { socket } = pathsOf(home)
   const started = performance.now()
   const child = spawn(process.execPath, [bundle, 'daemon', '--insecure-key-file'], { env, stdio: 'ignore' })

@@ -4,7 +4,7 @@
  */
 import type { ActivityAction, ActivityEntry } from '../main/contract/model.ts'
 import type { Snapshot } from '../main/contract/window-api.ts'
-import { outcomeWords } from './terms.ts'
+import { outcomeWords } from './activity-terms.ts'
 import { text } from './text.ts'
 import { plain } from './ui/words.tsx'
 

@@ -3,7 +3,7 @@
  * not guessed at: the counts say since when they are complete.
  */
 import type { ActivityEntry } from '../main/contract/model.ts'
-import { outcomeWords } from './terms.ts'
+import { outcomeWords } from './activity-terms.ts'
 
 export interface Hour {
   /** Seconds since the epoch. */

@@ -1,6 +1,9 @@
-/** What the person has typed for a new account. The rule: an empty field is absent from the request, never an empty text. */
+/**
+ * What the person has typed for a new account. The rule: an empty field is absent from the request, never an empty text;
+ * and a password goes into one request and is forgotten with it.
+ */
 import type { BrokerError } from '../main/contract/errors.ts'
-import type { ProviderSummary, Redirect } from '../main/contract/model.ts'
+import type { Flow, ProviderSummary, Redirect } from '../main/contract/model.ts'
 import type { LinkRequest } from '../main/contract/window-api.ts'
 
 export interface Draft {
@@ -13,12 +16,39 @@ export interface Draft {
   readonly scopes: readonly string[]
   readonly otherScopes: string
   readonly label: string
+  /** Chosen by hand; absent: the provider's first. Never `password` unless the person has chosen it. */
+  readonly flow?: Flow
+  /** Of the `password` flow. */
+  readonly username: string
+  readonly password: string
   /** The way back that was chosen because another did not work. */
   readonly redirect?: Redirect
 }
 
 export function emptyDraft(provider: ProviderSummary): Draft {
-  return { provider: provider.id, params: {}, clientId: '', clientSecret: '', scopes: [], otherScopes: '', label: '' }
+  const empty = { clientId: '', clientSecret: '', otherScopes: '', label: '', username: '', password: '' }
+  return { provider: provider.id, params: {}, scopes: [], ...empty }
+}
+
+/** The flow that will be asked for; `undefined`: email and password alone, which nobody is led into. */
+export const flowOf = (draft: Draft, { flows = ['browser'] }: ProviderSummary): Flow | undefined =>
+  draft.flow ?? flows.find((flow) => flow !== 'password')
+
+/** Whether the provider has to be told which client asks, and whether that client has a secret. */
+export function clientWanted(
+  draft: Draft,
+  provider: ProviderSummary,
+): { readonly id: 'required' | 'optional' | 'none'; readonly secret: 'required' | 'optional' | 'none' } {
+  const { client_fields: fields } = provider
+  if (!fields) return { id: 'optional', secret: 'optional' }
+  const flow = flowOf(draft, provider)
+  if (flow !== undefined && fields.not_for?.includes(flow)) return { id: 'none', secret: 'none' }
+  return { id: 'required', secret: fields.secret }
+}
+
+/** Without what is used once and kept nowhere. */
+export function withoutPassword({ username: _name, password: _password, ...request }: LinkRequest): LinkRequest {
+  return request
 }
 
 /** `openBrowser`: the host opens the browser; otherwise the person does, by the page's own link. */
@@ -31,7 +61,9 @@ export function requestOf(draft: Draft, provider: ProviderSummary, openBrowser: 
   const scope = [...new Set([...draft.scopes, ...draft.otherScopes.split(/[\s,]+/u)])]
     .filter((token) => token !== '')
     .join(' ')
-  const clientId = draft.clientId.trim()
+  const wanted = clientWanted(draft, provider)
+  const clientId = wanted.id === 'none' ? '' : draft.clientId.trim()
+  const clientSecret = wanted.secret === 'none' ? '' : draft.clientSecret
   const label = draft.label.trim()
   return {
     provider: draft.provider,
@@ -39,8 +71,10 @@ export function requestOf(draft: Draft, provider: ProviderSummary, openBrowser: 
     ...(Object.keys(params).length > 0 && { params }),
     ...(scope !== '' && { scope }),
     ...(clientId !== '' && { client_id: clientId }),
-    ...(draft.clientSecret !== '' && { client_secret: draft.clientSecret }),
+    ...(clientSecret !== '' && { client_secret: clientSecret }),
     ...(draft.register && { register: true }),
+    ...(draft.flow !== undefined && { flow: draft.flow }),
+    ...(draft.flow === 'password' && { username: draft.username.trim(), password: draft.password }),
     ...(label !== '' && { label }),
     ...(draft.redirect !== undefined && { redirect: draft.redirect }),
   }

@@ -1,6 +1,7 @@
 /**
  * What each sign-in of this page was asked to do, so that the next rung of the ladder can ask for the same. The rule: it
- * lives no longer than its sign-in, because a client secret may be in it, and never outside this page's memory.
+ * lives no longer than its sign-in, because a client secret may be in it, and never outside this page's memory; a password
+ * is not in it.
  */
 import { createContext } from 'react'
 import type { LinkRequest } from '../main/contract/window-api.ts'

@@ -5,10 +5,9 @@
 import type { ErrorCode } from '../main/contract/errors.ts'
 import type {
   AccountState,
-  ActivityAction,
-  ActivityEntry,
   ClientKind,
   Duration,
+  Flow,
   Redirect,
   RequestKind,
   Right,
@@ -256,6 +255,26 @@ export function redirectWords(redirect: Redirect): { readonly how: string; reado
   }
 }
 
+/** A way to sign in: what it is called, and what it means for the person. */
+export function flowWords(flow: Flow): { readonly name: string; readonly how: string } {
+  switch (flow) {
+    case 'browser':
+      return { name: 'In the browser', how: 'You sign in on the provider’s own page.' }
+    case 'device':
+      return {
+        name: 'On another device',
+        how: 'You enter a short code on the provider’s page, on a phone for example.',
+      }
+    case 'client-credentials':
+      return { name: 'As the app itself', how: 'Nobody signs in; the client ID and secret are enough.' }
+    case 'password':
+      return {
+        name: 'With email and password',
+        how: 'You type them here, and Valetkey hands them to the provider. Only if the provider has no page to sign in on.',
+      }
+  }
+}
+
 /** What became of the tokens at the provider. */
 export function unlinkWords(remote: UnlinkReport['remote']): {
   readonly tone: 'good' | 'warning'
@@ -282,102 +301,4 @@ export function unlinkWords(remote: UnlinkReport['remote']): {
           'The account was removed here, but the provider could not be told. End the session on its own website.',
       }
   }
-}
-
-export function actionWords({ action, outcome }: Pick<ActivityEntry, 'action' | 'outcome'>): string {
-  // Pausing is written down as the locking it nearly is.
-  if (outcome === 'paused' || outcome === 'resumed') return 'All access'
-  return plainActionWords(action)
-}
-
-function plainActionWords(action: ActivityAction): string {
-  switch (action) {
-    case 'token':
-      return 'A token'
-    case 'invalidate':
-      return 'A new token after a refusal'
-    case 'proxy':
-      return 'A call through Valetkey'
-    case 'refresh':
-      return 'Renewal'
-    case 'pair':
-      return 'Pairing'
-    case 'link':
-      return 'Sign-in'
-    case 'unlink':
-      return 'Removal of an account'
-    case 'approve':
-      return 'Approval'
-    case 'revoke':
-      return 'End of access'
-    case 'lock':
-      return 'Lock'
-    case 'unlock':
-      return 'Unlock'
-  }
-}
-
-type Tone = 'good' | 'bad' | 'plain'
-
-/** Outcomes the broker writes; what is missing here is shown as it came. */
-const outcomes: Readonly<Record<string, readonly [Tone, string]>> = {
-  ok: ['good', 'Done'],
-  'token ok': ['good', 'Allowed'],
-  'invalidate ok': ['good', 'Allowed'],
-  'proxy ok': ['good', 'Allowed'],
-  gone: ['plain', 'App did not wait'],
-  refreshed: ['good', 'Renewed'],
-  unsaved: ['bad', 'Renewed, not saved to disk'],
-  paused: ['plain', 'Paused'],
-  resumed: ['good', 'Resumed'],
-  'request-refused': ['bad', 'Refused by the provider'],
-  offline: ['plain', 'Provider not reached'],
-  ambiguous: ['plain', 'Answer lost; tried again'],
-  transient: ['plain', 'Provider in trouble; tried again'],
-  throttled: ['plain', 'Provider asked to wait'],
-  final: ['bad', 'Needs sign-in'],
-  'client-configuration': ['bad', 'Client refused'],
-  'interaction-needed': ['bad', 'Needs sign-in'],
-  approved: ['good', 'Allowed'],
-  denied: ['bad', 'Denied'],
-  expired: ['plain', 'Timed out'],
-  linked: ['good', 'Linked'],
-  renewed: ['good', 'Signed in again'],
-  revoked: ['good', 'Removed and signed out'],
-  kept: ['good', 'Removed here only'],
-  unsupported: ['plain', 'Removed here only'],
-  failed: ['bad', 'Removed here; provider not told'],
-  once: ['good', 'Allowed (once)'],
-  '1h': ['good', 'Allowed for 1 hour'],
-  '8h': ['good', 'Allowed for 8 hours'],
-  'until-locked': ['good', 'Allowed until locked'],
-  always: ['good', 'Allowed until stopped'],
-  choice: ['plain', 'Remembered account forgotten'],
-  'pair session': ['good', 'Session started'],
-  'revoke session': ['plain', 'Session ended'],
-  client: ['plain', 'App removed'],
-  consent: ['plain', 'Access stopped'],
-  refused: ['bad', 'Refused'],
-  invalid_request: ['bad', 'Bad request'],
-  access_denied: ['bad', 'Denied'],
-  consent_required: ['plain', 'Needs approval'],
-  invalid_scope: ['bad', 'Scopes not granted'],
-  not_found: ['bad', 'No such account'],
-  account_selection_required: ['plain', 'Several accounts fit'],
-  login_required: ['bad', 'Needs sign-in'],
-  locked: ['bad', 'Vault locked'],
-  slow_down: ['plain', 'Asked too often'],
-  server_error: ['bad', 'Internal error'],
-  provider_error: ['bad', 'Provider error'],
-  temporarily_unavailable: ['plain', 'Provider not reached'],
-  timeout: ['plain', 'Timed out'],
-}
-
-export function outcomeWords({ action, outcome }: Pick<ActivityEntry, 'action' | 'outcome'>): {
-  readonly tone: Tone
-  readonly words: string
-} {
-  const key = [`${action} ${outcome}`, outcome].find((candidate) => Object.hasOwn(outcomes, candidate))
-  const [tone, words] = (key === undefined ? undefined : outcomes[key]) ?? (['plain', outcome] as const)
-  return { tone, words }
 }

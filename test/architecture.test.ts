@@ -20,7 +20,7 @@ import {
 } from './setup/architecture.ts'
 
 const contract = 'main/contract'
-const ports = ['main/broker/ports.ts', 'main/broker/secret.ts']
+const ports = ['main/broker/ports.ts', 'main/broker/api-call.ts', 'main/broker/secret.ts']
 const inner = [contract, 'main/broker', 'main/oauth', 'main/providers', 'main/vault', 'main/endpoint']
 
 /** What the daemon has that is no daemon's in particular: the desktop host is the same broker with windows. */
@@ -56,7 +56,7 @@ const table: Table = {
   'main/daemon': { ours: inner, packages: ['conf'], node: 'any' },
   'main/cli': {
     ours: [contract, ...judged, ...guards],
-    packages: ['@modelcontextprotocol/sdk', 'commander'],
+    packages: ['@modelcontextprotocol/sdk', 'commander', 'uqr'],
     node: 'any',
   },
   'main/native-host': { ours: [contract, ...callers], packages: [], node: 'any' },

@@ -129,11 +129,13 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
       definitions.describe(wanted.text === undefined ? { id: wanted.id } : { text: wanted.text }),
     async addProvider({ text }) {
       const summary = await definitions.add(text)
+      desk.note({ action: 'provider', outcome: 'added', detail: summary.id })
       desk.changed()
       return summary
     },
     async removeProvider({ id }) {
       const summary = await definitions.remove(id)
+      desk.note({ action: 'provider', outcome: 'removed', detail: summary.id })
       desk.changed()
       return summary
     },

@@ -21,6 +21,7 @@ import type {
 } from '../contract/model.ts'
 import type { BasicAuthentication } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
+import type { ApiAnswer, ApiCall, TokenVerdict } from './api-call.ts'
 import type { Finding, KeySlotKind } from '../contract/window-api.ts'
 import type { Secret } from './secret.ts'
 
@@ -257,6 +258,8 @@ export interface RunningSignIn {
   readonly user_code?: string
   /** Meant of the `browser` flow only. */
   readonly redirect: Redirect
+  /** The person's own page that the browser ends on, where a provider wants one. */
+  readonly lands_on?: string
   /** The other ways that could be tried, best first. */
   readonly rungs: readonly Redirect[]
   /** Never rejects. */
@@ -293,29 +296,6 @@ export interface TokenVariant {
   readonly audience?: string
 }
 
-/** A call of an API, as the fields that authorise it have to know it; the DPoP proof does (RFC 9449 section 4.2). */
-export interface ApiCall {
-  readonly method: string
-  /** Absolute, as it will be sent. */
-  readonly url: string
-  /** What the API last gave for such calls (RFC 9449 section 9). */
-  readonly nonce?: string
-}
-
-export interface ApiAnswer {
-  readonly status: number
-  /** By lower-case name. */
-  readonly headers: Readonly<Record<string, string>>
-  /** As text; `null`: it cannot be read. Absent: nobody has looked at it yet. */
-  readonly body?: string | null
-}
-
-/**
- * What an API's answer says about the token it was called with. `expired`: a new token, and once more. `forbidden`: a new
- * token would not help. `accepted`: nothing against it. `unknown`: only the body, which was not given, can tell.
- */
-export type TokenVerdict = 'accepted' | 'expired' | 'forbidden' | 'unknown'
-
 export interface RevokeOutcome {
   readonly kind: 'revoked' | 'unsupported' | 'failed'
   readonly detail?: string
@@ -341,7 +321,7 @@ export interface AuthorizationServers {
   apiHeaders(connection: Connection, access: AccessToken, call: ApiCall): Promise<Readonly<Record<string, string>>>
   /** By the rules the connection was linked with; without any, the standard's (RFC 6750 section 3.1). */
   judgeAnswer(connection: Connection, answer: ApiAnswer): TokenVerdict
-  /** RFC 7009, refresh token first. Never rejects. */
+  /** In the provider's own way, or RFC 7009, refresh token first. Never rejects. */
   revoke(material: GrantMaterial): Promise<RevokeOutcome>
 }
 
@@ -351,7 +331,7 @@ export interface Definitions {
   describe(
     wanted: { readonly id: string; readonly text?: never } | { readonly text: string },
   ): Promise<ProviderDescription>
-  /** Keeps a definition. Throws `invalid_request` for one that cannot be used or has a built-in one's id. */
+  /** Keeps a definition the person has seen. Throws `locked`, `invalid_request` for one that cannot be used or has a built-in one's id. */
   add(text: string): Promise<ProviderSummary>
   /** Accounts that are linked stay as they are. Throws `not_found`, `invalid_request` for a built-in one. */
   remove(id: string): Promise<ProviderSummary>

@@ -80,6 +80,7 @@ export class SignIns {
       flow: running.flow,
       redirect: running.redirect,
       rungs: running.rungs,
+      ...(running.lands_on !== undefined && { lands_on: running.lands_on }),
       state: 'waiting',
       authorization_url: running.authorization_url,
       ...(running.user_code !== undefined && { user_code: running.user_code }),

@@ -8,7 +8,8 @@ import type { ErrorCode } from '../contract/errors.ts'
 import { noteRefusal, sessionWords } from './activity.ts'
 import type { Permit } from './consent.ts'
 import type { Desk } from './desk.ts'
-import type { AccessToken, AccountRecord, ApiAnswer, ApiCall, ClientRecord, Connection, TokenVerdict } from './ports.ts'
+import type { ApiAnswer, ApiCall, TokenVerdict } from './api-call.ts'
+import type { AccessToken, AccountRecord, ClientRecord, Connection } from './ports.ts'
 import type { Given } from './refresher.ts'
 
 /** How a call went. `gone`: the program did not wait for the answer. */

@@ -206,6 +206,7 @@ function addAccounts(command: Add, session: Session, exit: (code: number) => voi
       ]),
     )
     .option('--no-browser', 'print the address instead of opening it')
+    .option('--no-qr', 'no QR code of the address for another device')
     .option('--client-id <ID>', 'your own client registration')
     .option('--client-secret-stdin', 'its secret, as the first line of stdin')
     .option('--client-key-file <FILE>', 'its private key instead of a secret, as PEM or JWK (private_key_jwt)')

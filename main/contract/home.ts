@@ -17,6 +17,8 @@ export interface HomePaths {
   readonly clients: string
   /** Provider definitions of the person's own. */
   readonly providers: string
+  /** Which of them the person has added. */
+  readonly providerMarks: string
   /** Which browser extensions may use the native-messaging host, 0600; and the folder of what browsers start. */
   readonly nativeHost: string
   readonly nativeHostFolder: string
@@ -53,6 +55,7 @@ export function homePaths(env: Environment, platform: string): HomePaths {
     cliToken: at('cli.token'),
     clients: at('clients'),
     providers: at('providers'),
+    providerMarks: at('providers.json'),
     nativeHost: at('native-host.json'),
     nativeHostFolder: at('native-host'),
     identity: at('identity.pem'),

@@ -158,7 +158,18 @@ export interface AccessRequest {
 }
 
 export type ActivityAction =
-  'token' | 'invalidate' | 'proxy' | 'refresh' | 'pair' | 'link' | 'unlink' | 'approve' | 'revoke' | 'lock' | 'unlock'
+  | 'token'
+  | 'invalidate'
+  | 'proxy'
+  | 'refresh'
+  | 'pair'
+  | 'link'
+  | 'unlink'
+  | 'approve'
+  | 'revoke'
+  | 'lock'
+  | 'unlock'
+  | 'provider'
 
 /** One row per request, for its whole life. Ids only; names are resolved when shown. */
 export interface ActivityEntry {
@@ -212,6 +223,8 @@ export interface SignIn {
   readonly redirect: Redirect
   /** The other ways that could be tried should this one not come back, best first. */
   readonly rungs: readonly Redirect[]
+  /** The person's own page whose address is pasted, where a provider wants one; absent: a page of this machine. */
+  readonly lands_on?: string
   readonly state: 'waiting' | 'finishing' | 'done' | 'failed' | 'cancelled'
   /**
    * The authorization URL, for "open again" and "copy link"; it holds no secret of ours (RFC 6749 section 4.1.1). Empty
@@ -230,6 +243,8 @@ export interface ProviderSummary {
   readonly name: string
   /** It came with Valetkey; else it is the person's own. */
   readonly built_in?: boolean
+  /** A file that the person has not added themselves, or that was changed since: it is not used. */
+  readonly unconfirmed?: true
   readonly documentation?: string
   readonly variables: readonly {
     readonly name: string
@@ -259,6 +274,8 @@ export interface ClientFields {
   readonly secret: 'required' | 'optional' | 'none'
   /** Whether it wants a private key instead (RFC 7523); absent: it takes one where its metadata says so. */
   readonly key?: 'required'
+  /** Flows in which no client is named at all. */
+  readonly not_for?: readonly Flow[]
 }
 
 /** A provider's definition before it is trusted: where secrets and tokens would go, and what is unusual about that. */

@@ -94,19 +94,14 @@ async function openPorts(
   wanted: DaemonArguments,
 ): Promise<Ports & { readonly activity: ReturnType<typeof openActivity> }> {
   const [clock, randomness] = [systemClock, systemRandomness]
-  const definitions = openLibrary(paths.providers, log)
+  const slots = createSlots(wanted.protection, paths, clock)
+  const vault = await openVault({ paths, slots, clock, randomness, log, boot: bootName(platform) })
+  const definitions = openLibrary(paths.providers, log, (text) => vault.attest(text), paths.providerMarks)
   return {
     clock,
     randomness,
     log,
-    vault: await openVault({
-      paths,
-      slots: createSlots(wanted.protection, paths, clock),
-      clock,
-      randomness,
-      log,
-      boot: bootName(platform),
-    }),
+    vault,
     definitions,
     activity: openActivity({ path: paths.activity, clock, log }),
     servers: createAuthorizationServers({

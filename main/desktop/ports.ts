@@ -34,12 +34,13 @@ export async function openPorts(
   // Only a sign-in waits for it: on Linux it takes a handful of processes.
   const registered = registerScheme(scheme)
   const slots = await createSlots(safeStorageSlot(safeStorage, platform, clock), paths, clock, nodeExecutable())
-  const definitions = openLibrary(paths.providers, log)
+  const vault = await openVault({ paths, slots, clock, randomness, log, boot: bootName(platform) })
+  const definitions = openLibrary(paths.providers, log, (text) => vault.attest(text), paths.providerMarks)
   return {
     clock,
     randomness,
     log,
-    vault: await openVault({ paths, slots, clock, randomness, log, boot: bootName(platform) }),
+    vault,
     definitions,
     activity: openActivity({ path: paths.activity, clock, log }),
     servers: createAuthorizationServers({

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Duplex, pipeline, Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
-import type { TokenVerdict } from '../broker/ports.ts'
+import type { TokenVerdict } from '../broker/api-call.ts'
 import type { Use } from '../broker/use.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { Fields } from './proxy-headers.ts'

@@ -3,7 +3,8 @@
  * the rules the connection was linked with; without any, the standard's (RFC 6750 sections 2.1 and 3.1): the token is a
  * bearer's, 401 is mended by a new one, 403 is not.
  */
-import type { AccessToken, ApiAnswer, Connection, TokenVerdict } from '../broker/ports.ts'
+import type { ApiAnswer, TokenVerdict } from '../broker/api-call.ts'
+import type { AccessToken, Connection } from '../broker/ports.ts'
 import type { Predicate } from '../providers/provider.ts'
 import { holds } from './pointer.ts'
 import { rulesOf } from './rules.ts'

@@ -10,8 +10,10 @@ import type {
   AuthorizationServers,
   Clock,
   Connection,
+  GrantMaterial,
   Log,
   RefreshOutcome,
+  RevokeOutcome,
   RunningSignIn,
   SignInOutcome,
   SignInPlan,
@@ -20,6 +22,7 @@ import type { ProviderDefinition, Providers } from '../providers/provider.ts'
 import { flowsOf, summaryOf } from '../providers/summary.ts'
 import { valuesOf, type Values } from '../providers/template.ts'
 import { apiHeaders, judgeApiAnswer } from './api-answer.ts'
+import { pushingFetch } from './authorization-request.ts'
 import { clientAuthentication, loadOpenidClient, prepare } from './configuration.ts'
 import { discover, place } from './discovery.ts'
 import { bindingsOf, type Bindings } from './binding.ts'
@@ -27,10 +30,11 @@ import { authMethodOf, clientIdOf, requireOneClient } from './client.ts'
 import { dpopHandle, dpopHeaders } from './dpop.ts'
 import { checkApiBase, checkEndpoints, resolveName, type Resolve } from './endpoints.ts'
 import { createHttp, type Http } from './http.ts'
-import { identify, type Claims, type IdentityEndpoint } from './identity.ts'
-import { chooseRung, ladder } from './redirects.ts'
+import { identify, identityEndpoint, type Claims } from './identity.ts'
+import { chooseRung, ladder, ownPage } from './redirects.ts'
 import { refresh } from './refresh.ts'
 import { registerClient, type RegisteredClient } from './registration.ts'
+import { revocationUrl, revokeAsDefined, withLiveToken } from './revocation.ts'
 import { revoke } from './revoke.ts'
 import { filledMap, freezeRules, rulesOf } from './rules.ts'
 import { startSignIn, type SignInStart } from './sign-in.ts'
@@ -101,7 +105,9 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     const noIssuer = definition.authorization_response?.iss === 'ignore' || way?.redirect === 'oob'
     const known = noIssuer ? { ...metadata, authorization_response_iss_parameter_supported: false } : metadata
     const config = new oc.Configuration(known, client_id, { [oc.clockTolerance]: 300 }, auth)
-    prepare(oc, config, fetchFor(connection, id_token && flow === 'browser', definition.dpop), insecure_loopback)
+    const seam = fetchFor(connection, id_token && flow === 'browser', definition.dpop)
+    const { pushed_authorization_request_endpoint: push } = metadata
+    prepare(oc, config, pushingFetch(seam, push, definition.authorization_request), insecure_loopback)
     const proving = connection.dpop_key ? { DPoP: dpopHandle(oc, config, connection.dpop_key) } : {}
     const start = {
       ...{ oc, clock, config, connection, scope, proving },
@@ -115,7 +121,7 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
           proving,
         }),
       discard: (outcome: SignInOutcome) => {
-        if (outcome.kind === 'signed-in') void revoke(oc, fetchFor(connection), outcome.material)
+        if (outcome.kind === 'signed-in') void endGrant(outcome.material)
       },
     }
     if (way)
@@ -143,28 +149,57 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
   ): Promise<Pick<SignInStart, 'redirect' | 'rungs' | 'definition'>> => {
     const { redirect = { methods: [] }, authorization_request: request } = definition
     const rungs = ladder(redirect.methods, (await options.schemeIsOurs?.()) ?? false)
+    const { https_url: _template, ...others } = redirect
+    const page = ownPage(redirect, values)
     const params = filledMap(request?.params ?? {}, values)
     return {
       ...chooseRung(rungs, plan.redirect, definition.display_name),
-      definition: { ...definition, redirect, authorization_request: { ...request, params } },
+      definition: {
+        ...definition,
+        redirect: { ...others, ...(page !== undefined && { https_url: page }) },
+        authorization_request: { ...request, params },
+      },
     }
   }
 
   /** Where secrets go beside the endpoints that discovery has checked. */
   const checkOthers = async (definition: ProviderDefinition, values: Values, connection: Connection): Promise<void> => {
+    const { grants = {}, revocation } = rulesOf(connection)
     const others = [
-      ...Object.values(rulesOf(connection).grants ?? {}).map((operation) => operation.endpoint),
+      ...Object.values(grants).map((operation) => operation.endpoint),
+      revocation && revocationUrl(revocation, connection.client_id),
       definition.identity && place(definition.identity.url, values),
     ]
     for (const url of others)
       if (url !== undefined) await checkEndpoints(connection.token_endpoint, { token_endpoint: url }, resolve)
   }
 
+  /** In the provider's own way where the connection has one, else RFC 7009. Never rejects. */
+  const endGrant = async (material: GrantMaterial): Promise<RevokeOutcome> => {
+    const { connection, refresh_token } = material
+    const { revocation } = rulesOf(connection)
+    if (revocation)
+      return revokeAsDefined(
+        http,
+        agent,
+        revocation,
+        await withLiveToken(material, clock.now(), () => servers.refresh(connection, refresh_token, {})),
+      )
+    return loadOpenidClient().then(
+      (oc) => revoke(oc, fetchFor(connection), material),
+      () => ({ kind: 'failed', detail: 'A part of Valetkey could not be loaded; install it again.' }),
+    )
+  }
+
   /** Sign-ins whose answer comes through our scheme. */
   const awaited = new Set<RunningSignIn>()
 
-  return {
-    providers: async () => (await providers.list()).map(summaryOf),
+  const servers: AuthorizationServers = {
+    providers: async () =>
+      (await providers.list()).map((definition) => ({
+        ...summaryOf(definition),
+        ...(providers.isUnconfirmed?.(definition) && { unconfirmed: true as const }),
+      })),
     tryOut: async (id) => {
       const { conform } = await import('./conformance/conform.ts')
       return conform(await find(id), clock)
@@ -210,12 +245,9 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
       return { ...rest, ...(await dpopHeaders(connection, access, call)) }
     },
     judgeAnswer: judgeApiAnswer,
-    revoke: (material) =>
-      loadOpenidClient().then(
-        (oc) => revoke(oc, fetchFor(material.connection), material),
-        () => ({ kind: 'failed', detail: 'A part of Valetkey could not be loaded; install it again.' }),
-      ),
+    revoke: endGrant,
   }
+  return servers
 }
 
 /** A password is asked for only where the person has named that flow. Throws `invalid_request`. */
@@ -310,7 +342,9 @@ function placesOf(definition: ProviderDefinition, values: Values, templates: rea
 
 /** Every place a client secret is sent to, as text to compare. */
 function secretPlaces(connection: Pick<Connection, 'token_endpoint' | 'rules'>): string {
-  const own = Object.values(rulesOf(connection).grants ?? {}).map(({ endpoint }) => endpoint ?? '')
+  const { grants = {}, revocation } = rulesOf(connection)
+  const own = Object.values(grants).map(({ endpoint }) => endpoint ?? '')
+  if (revocation && revocation.auth !== 'bearer') own.push(revocation.url)
   return JSON.stringify([connection.token_endpoint, ...own.toSorted()])
 }
 
@@ -340,25 +374,4 @@ function renewalOf({ lifecycle }: ProviderDefinition, flow: Flow): Connection['r
   if (flow === 'client-credentials') return lifecycle?.renew === 'sign_in' ? 'sign_in' : 'reobtain'
   if (flow === 'password') return 'sign_in'
   return lifecycle?.renew === 'sign_in' ? 'sign_in' : undefined
-}
-
-function identityEndpoint(
-  { identity, resource }: ProviderDefinition,
-  url: string | undefined,
-  access: AccessToken,
-  connection: Connection,
-): IdentityEndpoint | undefined {
-  if (!identity || url === undefined) return undefined
-  const method = identity.method ?? 'GET'
-  return {
-    url,
-    method,
-    headers: resource.headers ?? {},
-    ...(identity.subject !== undefined && { subject: identity.subject }),
-    ...(identity.label !== undefined && { label: identity.label }),
-    authorization: resource.authorization.template.replace('${access_token}', () => access.value.reveal()),
-    ...(access.token_type === 'DPoP' && {
-      prove: (nonce: string | undefined) => dpopHeaders(connection, access, { url, method, nonce }),
-    }),
-  }
 }

@@ -16,7 +16,7 @@ import { brotliDecompress, gunzip, inflate } from 'node:zlib'
 
 export interface HttpRequest {
   readonly url: string
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
   /** Bytes of the answer's body that are accepted. */

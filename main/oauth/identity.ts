@@ -3,9 +3,11 @@
  * subject comes from a checked ID token or from the provider's own API and nowhere else; the label is only ever shown.
  */
 import type { Configuration, DPoPOptions } from 'openid-client'
-import type { AccessToken, Identity } from '../broker/ports.ts'
+import type { AccessToken, Connection, Identity } from '../broker/ports.ts'
+import type { ProviderDefinition } from '../providers/provider.ts'
+import { CAPTURED } from './api-base.ts'
 import type { OpenidClient } from './configuration.ts'
-import { dpopNonce } from './dpop.ts'
+import { dpopHeaders, dpopNonce } from './dpop.ts'
 import type { Http, HttpAnswer } from './http.ts'
 import { plainText } from './plain-text.ts'
 import { atPointer } from './pointer.ts'
@@ -21,9 +23,16 @@ export interface IdentityEndpoint {
   readonly subject?: string
   readonly label?: string
   readonly authorization: string
+  /** JSON to send. */
+  readonly body?: string
+  /** A member to hand on (definition key `resource.base_url_from`). */
+  readonly capture?: string
   /** Of a bound token: the fields that go with it instead, with what the server demanded (RFC 9449 section 7). */
   readonly prove?: (nonce: string | undefined) => Promise<Readonly<Record<string, string>>>
 }
+
+/** Whose account it is, and what else the answer was asked for. */
+export type Identified = Identity & { readonly captured?: unknown }
 
 const LABEL = 128
 
@@ -50,14 +59,14 @@ export async function identify(
     readonly endpoint: IdentityEndpoint | undefined
     readonly proving: DPoPOptions
   },
-): Promise<Identity> {
+): Promise<Identified> {
   const { issuer, userinfo_endpoint } = config.serverMetadata()
   const proving = found.access.token_type === 'DPoP' ? found.proving : {}
   const subject = textOf(found.claims?.['sub'])
   const named =
     found.claims && ['preferred_username', 'email', 'name'].some((name) => plainText(found.claims?.[name]) !== '')
   const more: Claims =
-    named || (userinfo_endpoint === undefined && !found.endpoint)
+    (named && found.endpoint?.capture === undefined) || (userinfo_endpoint === undefined && !found.endpoint)
       ? {}
       : found.endpoint
         ? await askEndpoint(http, found.endpoint)
@@ -65,7 +74,12 @@ export async function identify(
   const claims = { ...more, ...found.claims }
   const label = labelOf(claims)
   const sub = subject ?? textOf(claims['sub'])
-  return { issuer, ...(sub !== undefined && { subject: sub }), ...(label !== undefined && { label }) }
+  return {
+    issuer,
+    ...(sub !== undefined && { subject: sub }),
+    ...(label !== undefined && { label }),
+    ...(more[CAPTURED] !== undefined && { captured: more[CAPTURED] }),
+  }
 }
 
 function askUserInfo(
@@ -80,16 +94,17 @@ function askUserInfo(
 }
 
 async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Claims> {
-  const { url, method } = endpoint
+  const { url, method, body: sent } = endpoint
   const headers = {
     accept: 'application/json',
     ...endpoint.headers,
     'user-agent': 'valetkey',
     authorization: endpoint.authorization,
+    ...(sent !== undefined && { 'content-type': 'application/json' }),
   }
   const ask = async (nonce?: string): Promise<HttpAnswer> =>
     http({
-      ...{ url, method, max_bytes: 1_048_576, timeout: 10_000 },
+      ...{ url, method, max_bytes: 1_048_576, timeout: 10_000, ...(sent !== undefined && { body: sent }) },
       headers: { ...headers, ...(await endpoint.prove?.(nonce)) },
     })
   const first = await ask().catch(() => undefined)
@@ -100,7 +115,8 @@ async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Clai
     const body: unknown = JSON.parse(answer.body)
     const at = (pointer: string | undefined): string | undefined =>
       pointer === undefined ? undefined : textOf(atPointer(body, pointer))
-    return { sub: at(endpoint.subject), preferred_username: at(endpoint.label) }
+    const captured = endpoint.capture === undefined ? undefined : atPointer(body, endpoint.capture)
+    return { sub: at(endpoint.subject), preferred_username: at(endpoint.label), [CAPTURED]: captured }
   } catch {
     return {}
   }
@@ -110,4 +126,28 @@ async function askEndpoint(http: Http, endpoint: IdentityEndpoint): Promise<Clai
 function textOf(value: unknown): string | undefined {
   const text = typeof value === 'number' ? String(value) : value
   return typeof text === 'string' && text !== '' && text.length <= 512 ? text : undefined
+}
+
+/** From the definition; `url` filled in and checked. `undefined`: it names none. */
+export function identityEndpoint(
+  { identity, resource }: ProviderDefinition,
+  url: string | undefined,
+  access: AccessToken,
+  connection: Connection,
+): IdentityEndpoint | undefined {
+  if (!identity || url === undefined) return undefined
+  const method = identity.method ?? 'GET'
+  return {
+    url,
+    method,
+    headers: resource.headers ?? {},
+    ...(identity.subject !== undefined && { subject: identity.subject }),
+    ...(identity.label !== undefined && { label: identity.label }),
+    ...(identity.body !== undefined && { body: identity.body }),
+    ...(resource.base_url_from?.in === 'identity' && { capture: resource.base_url_from.pointer }),
+    authorization: resource.authorization.template.replace('${access_token}', () => access.value.reveal()),
+    ...(access.token_type === 'DPoP' && {
+      prove: (nonce: string | undefined) => dpopHeaders(connection, access, { url, method, nonce }),
+    }),
+  }
 }

@@ -16,10 +16,21 @@ const TOKEN_LIKE = /[\w.~+/=%-]{40,}/gu
 export function plainText(value: unknown, limit = 200, secrets: readonly Secret[] = []): string {
   if (typeof value !== 'string') return ''
   let text = value.slice(0, 16_384)
-  for (const secret of secrets) if (secret.reveal().length >= 4) text = text.replaceAll(secret.reveal(), '[secret]')
+  for (const secret of secrets) for (const form of formsOf(secret)) text = text.replaceAll(form, '[secret]')
   text = text.replace(UNSEEN, ' ').replace(TOKEN_LIKE, '[secret]').replace(/\s+/gu, ' ').trim()
   const shown = Array.from(text)
   return shown.length <= limit ? text : `${shown.slice(0, limit - 1).join('')}…`
+}
+
+/** A secret as it may come back: as it is, and as it was written into a request. Shorter ones are in any text by chance. */
+function formsOf(secret: Secret): readonly string[] {
+  const raw = secret.reveal()
+  if (raw.length < 4) return []
+  const written = raw.isWellFormed()
+    ? [encodeURIComponent(raw), new URLSearchParams({ s: raw }).toString().slice(2), JSON.stringify(raw).slice(1, -1)]
+    : []
+  // The longest first: what is struck inside a longer form would leave its rest.
+  return [...new Set([raw, ...written])].toSorted((a, b) => b.length - a.length)
 }
 
 /** A provider's error and its description as the end of a sentence of ours, with the full stop that providers leave out. */

@@ -5,6 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { BrokerError } from '../contract/errors.ts'
+import type { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition } from '../providers/provider.ts'
 import { quoted } from './plain-text.ts'
 
@@ -20,6 +21,8 @@ export interface PendingFlow {
   readonly out_of_band?: boolean
   /** Where this provider puts the parts of its answer (definition key `authorization_response`). */
   readonly names?: AnswerNames
+  /** Struck from what the provider says about a refusal. */
+  readonly secrets?: readonly Secret[]
 }
 
 export type AnswerNames = NonNullable<ProviderDefinition['authorization_response']>
@@ -93,7 +96,7 @@ function judge(params: URLSearchParams, fragment: string, pending: PendingFlow):
     wanted.map((name) => params.get(name)).find((value) => value !== null && value !== '') ?? null
   const error = first(errors)
   if (error !== null) {
-    const said = quoted(error, first(descriptions))
+    const said = quoted(error, first(descriptions), pending.secrets)
     return error === 'access_denied'
       ? refused(`The sign-in was declined: ${said}`, 'access_denied')
       : refused(`The provider refused the sign-in: ${said}`)

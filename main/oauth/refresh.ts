@@ -8,6 +8,7 @@ import { Secret } from '../broker/secret.ts'
 import { classify, type Failure } from './classify.ts'
 import { configurationOf, type OpenidClient } from './configuration.ts'
 import { dpopHandle } from './dpop.ts'
+import { secretsOf } from './rules.ts'
 import { ALARM, TokenFault, type TokenFetch } from './token-fetch.ts'
 
 interface RefreshRequest {
@@ -80,7 +81,7 @@ async function refreshOnce(
         : 'The stored connection cannot be used; sign in again.'
       return { outcome: { kind: asked ? 'ambiguous' : 'client-configuration', detail } }
     }
-    const secrets = [refresh_token, connection.client_secret].filter((one) => one !== null && one !== undefined)
+    const secrets = [...(refresh_token ? [refresh_token] : []), ...secretsOf(connection)]
     const judged = classify(fault.failure, clock.now(), secrets, variant)
     const outcome: RefreshOutcome =
       judged.kind === 'final' && isPage(fault.failure) ? { kind: 'transient', detail: judged.detail } : judged

@@ -7,6 +7,7 @@ import type { Secret } from '../broker/secret.ts'
 import { configurationOf, type OpenidClient } from './configuration.ts'
 import { HttpFault } from './http.ts'
 import { quoted } from './plain-text.ts'
+import { secretsOf } from './rules.ts'
 import type { TokenFetch } from './token-fetch.ts'
 
 export async function revoke(
@@ -16,9 +17,7 @@ export async function revoke(
 ): Promise<RevokeOutcome> {
   if (connection.revocation_endpoint === undefined)
     return { kind: 'unsupported', detail: 'The provider offers no way to revoke tokens.' }
-  const secrets = [refresh_token, access?.value, connection.client_secret].filter(
-    (secret) => secret !== null && secret !== undefined,
-  )
+  const secrets = [...[refresh_token, access?.value].filter((token) => !!token), ...secretsOf(connection)]
   const send = async (token: Secret, token_type_hint: 'refresh_token' | 'access_token'): Promise<RevokeOutcome> => {
     try {
       await oc.tokenRevocation(configurationOf(oc, connection, fetch), token.reveal(), { token_type_hint })

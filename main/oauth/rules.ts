@@ -3,10 +3,20 @@
  * The rule: a connection carries its rules with it, sealed, so an edited, removed or forged definition changes nothing for
  * an account that is linked (R1); and a provider that follows the standard has none.
  */
-import type { Operation, Predicate, ProviderDefinition, TokenError, TokenResponse } from '../providers/provider.ts'
+import type { Connection } from '../broker/ports.ts'
+import { Secret } from '../broker/secret.ts'
+import type {
+  Operation,
+  Predicate,
+  ProviderDefinition,
+  Revocation,
+  TokenError,
+  TokenResponse,
+} from '../providers/provider.ts'
 import { fill, type Values } from '../providers/template.ts'
 
 export type GrantType = keyof NonNullable<ProviderDefinition['grants']>
+export type BaseUrlFrom = NonNullable<ProviderDefinition['resource']['base_url_from']>
 
 export interface ExchangeRules {
   readonly grants?: Readonly<Partial<Record<GrantType, Operation>>>
@@ -21,10 +31,16 @@ export interface ExchangeRules {
     readonly expired_when?: readonly Predicate[]
     readonly forbidden_when?: readonly Predicate[]
   }
+  readonly revocation?: Revocation
+  /** Where the sign-in finds the API's host; a renewal never moves it. */
+  readonly base_url_from?: BaseUrlFrom
+  /** Names of the parameters that are secrets, so that they can be struck from what a provider says. */
+  readonly secrets?: readonly string[]
 }
 
 /** Filled in when a request is made, from the connection. */
 const LATER: Values = { client_id: '${client_id}', client_secret: '${client_secret}' }
+const TOKEN_LATER: Values = { token: '${token}', token_type_hint: '${token_type_hint}' }
 
 /**
  * The rules as they are sealed, JSON; `undefined` when the provider needs none. `scope` as it will be asked for; `place`
@@ -38,7 +54,8 @@ export function freezeRules(
 ): string | undefined {
   const known = { ...values, ...LATER }
   const { delimiter, param, send_on_refresh } = definition.scope ?? {}
-  const { headers, expired_when, forbidden_when } = definition.resource
+  const { headers, expired_when, forbidden_when, base_url_from } = definition.resource
+  const secrets = Object.entries(definition.variables ?? {}).flatMap(([name, { secret }]) => (secret ? [name] : []))
   const rules = {
     grants: present(
       Object.fromEntries(
@@ -63,6 +80,9 @@ export function freezeRules(
       ...(expired_when !== undefined && { expired_when }),
       ...(forbidden_when !== undefined && { forbidden_when }),
     }),
+    revocation: definition.revocation && filledRevocation(definition.revocation, { ...known, ...TOKEN_LATER }, place),
+    base_url_from,
+    secrets: secrets.length > 0 ? secrets : undefined,
   }
   const text = JSON.stringify(rules)
   return text === '{}' ? undefined : text
@@ -77,6 +97,19 @@ function filled(operation: Operation, values: Values, place: typeof fill): Opera
     ...(operation.params && { params: filledMap(operation.params, values) }),
     ...(operation.headers && { headers: filledMap(operation.headers, values) }),
   }
+}
+
+/** Without an optional host of the person's there is no such request. */
+function filledRevocation(revocation: Revocation, values: Values, place: typeof fill): Revocation | undefined {
+  const url = place(revocation.url, values)
+  return url === undefined
+    ? undefined
+    : {
+        ...revocation,
+        url,
+        ...(revocation.params && { params: filledMap(revocation.params, values) }),
+        ...(revocation.headers && { headers: filledMap(revocation.headers, values) }),
+      }
 }
 
 /** An entry whose optional variable was not given is left out. */
@@ -108,3 +141,12 @@ export function rulesOf(connection: { readonly rules?: string }): ExchangeRules 
 }
 
 const NONE: ExchangeRules = {}
+
+/** What of a connection is secret by itself: a provider that quotes it back is not quoted on. */
+export function secretsOf(connection: Pick<Connection, 'client_secret' | 'params' | 'rules'>): readonly Secret[] {
+  const values = (rulesOf(connection).secrets ?? []).map((name) => connection.params[name])
+  return [
+    ...(connection.client_secret ? [connection.client_secret] : []),
+    ...values.flatMap((value) => (value === undefined ? [] : [new Secret(value)])),
+  ]
+}

@@ -7,19 +7,21 @@ import { randomBytes, randomInt } from 'node:crypto'
 import type { Configuration, DPoPOptions } from 'openid-client'
 import { BrokerError } from '../contract/errors.ts'
 import type { Redirect } from '../contract/model.ts'
-import type { AccessToken, Clock, Connection, Identity, RunningSignIn, SignInOutcome } from '../broker/ports.ts'
+import type { AccessToken, Clock, Connection, RunningSignIn, SignInOutcome } from '../broker/ports.ts'
 import { Secret } from '../broker/secret.ts'
 import type { ProviderDefinition } from '../providers/provider.ts'
+import { CAPTURED, withApiBase } from './api-base.ts'
+import { shapeAuthorization } from './authorization-request.ts'
 import { classify, describe } from './classify.ts'
 import type { OpenidClient } from './configuration.ts'
-import type { Claims } from './identity.ts'
+import type { Claims, Identified } from './identity.ts'
 import { openLoopback } from './loopback.ts'
-import { plainText } from './plain-text.ts'
+import { plainText, quoted } from './plain-text.ts'
 import { readRedirect, type PendingFlow } from './redirect-answer.ts'
 import { callbackPath, redirectUri } from './redirects.ts'
 import { accessToken, tokenFault } from './refresh.ts'
 import type { Result } from './result-page.ts'
-import { rulesOf } from './rules.ts'
+import { rulesOf, secretsOf } from './rules.ts'
 
 export interface SignInStart {
   readonly oc: OpenidClient
@@ -48,7 +50,7 @@ export interface SignInStart {
   readonly timeout: number
   /** Takes back what arrived after the person had cancelled. */
   readonly discard: (outcome: SignInOutcome) => void
-  readonly identify: (access: AccessToken, claims: Claims | undefined) => Promise<Identity>
+  readonly identify: (access: AccessToken, claims: Claims | undefined) => Promise<Identified>
 }
 
 interface Flow extends PendingFlow {
@@ -104,6 +106,7 @@ export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
       redirect_uri: redirectUri(start.redirect, connection.provider, port, start.definition.redirect),
       iss_expected: start.iss_expected && start.definition.authorization_response?.iss !== 'ignore',
       out_of_band: start.redirect === 'oob',
+      secrets: secretsOf(connection),
       ...(start.definition.authorization_response && { names: start.definition.authorization_response }),
     }
     const authorization_url = await authorizationUrl(oc, config, start, flow)
@@ -121,6 +124,8 @@ export async function startSignIn(start: SignInStart): Promise<RunningSignIn> {
       authorization_url,
       redirect: start.redirect,
       rungs: start.rungs,
+      ...(start.redirect === 'paste' &&
+        start.definition.redirect.https_url !== undefined && { lands_on: start.definition.redirect.https_url }),
       done,
       submit: (pasted) => {
         const reason = receive(pasted.trim())
@@ -145,7 +150,8 @@ async function authorizationUrl(
   start: SignInStart,
   flow: Flow,
 ): Promise<string> {
-  const { params = {}, rename = {}, omit = [], pkce } = start.definition.authorization_request ?? {}
+  const request = start.definition.authorization_request ?? {}
+  const { params = {}, pkce } = request
   const { delimiter = ' ', param = 'scope' } = rulesOf(start.connection).scope ?? {}
   const standard = {
     ...params,
@@ -160,16 +166,24 @@ async function authorizationUrl(
       code_challenge_method: 'S256',
     }),
   }
-  if (start.pushed) return (await oc.buildAuthorizationUrlWithPAR(config, standard, start.proving)).href
-  const url = oc.buildAuthorizationUrl(config, standard)
-  for (const name of omit) url.searchParams.delete(name)
-  for (const [from, to] of Object.entries(rename)) {
-    const value = url.searchParams.get(from)
-    if (value === null) continue
-    url.searchParams.delete(from)
-    url.searchParams.set(to, value)
-  }
+  const url = start.pushed
+    ? await oc.buildAuthorizationUrlWithPAR(config, standard, start.proving).catch((thrown: unknown): never => {
+        throw pushError(oc, thrown, start)
+      })
+    : oc.buildAuthorizationUrl(config, standard)
+  shapeAuthorization(url.searchParams, request)
   return url.href
+}
+
+/** Why a pushed request was not taken (RFC 9126 section 2.3). */
+function pushError(oc: OpenidClient, thrown: unknown, { provider_name, connection }: SignInStart): BrokerError {
+  const said =
+    thrown instanceof oc.ResponseBodyError
+      ? `: ${quoted(thrown.error, thrown.error_description, secretsOf(connection))}`
+      : '.'
+  return new BrokerError('provider_error', `${provider_name} did not take the request to sign in${said}`, {
+    cause: thrown,
+  })
 }
 
 /** The code for tokens (RFC 6749 section 4.1.3). Never rejects. */
@@ -195,7 +209,7 @@ async function finish(
     const tokens = await oc.authorizationCodeGrant(config, answer, checks, resourceOf(connection), start.proving)
     return await signedIn(start, tokens, obtained)
   } catch (thrown) {
-    const secrets = [new Secret(code), flow.verifier, ...(connection.client_secret ? [connection.client_secret] : [])]
+    const secrets = [new Secret(code), flow.verifier, ...secretsOf(connection)]
     return { kind: 'refused', error: exchangeError(provider_name, thrown, clock.now(), secrets) }
   }
 }
@@ -211,14 +225,15 @@ export async function signedIn(
     scope,
     identify,
     provider_name,
-  }: Pick<SignInStart, 'connection' | 'scope' | 'identify' | 'provider_name'>,
+    discard,
+  }: Pick<SignInStart, 'connection' | 'scope' | 'identify' | 'provider_name' | 'discard'>,
   tokens: Awaited<ReturnType<OpenidClient['authorizationCodeGrant']>>,
   obtained: number,
 ): Promise<SignInOutcome> {
   const access = accessToken(tokens, scope, obtained)
   const refresh_token = tokens.refresh_token === undefined ? null : new Secret(tokens.refresh_token)
-  const identity = await identify(access, tokens.claims())
-  return {
+  const { captured, ...identity } = await identify(access, tokens.claims())
+  const outcome: SignInOutcome = {
     kind: 'signed-in',
     material: {
       connection: asBound(connection, access),
@@ -228,6 +243,13 @@ export async function signedIn(
     identity,
     scope: access.scope,
     provider_name,
+  }
+  try {
+    const placed = withApiBase(outcome.material.connection, tokens[CAPTURED] ?? captured)
+    return { ...outcome, material: { ...outcome.material, connection: placed } }
+  } catch (thrown) {
+    discard(outcome)
+    throw thrown
   }
 }
 
@@ -240,6 +262,7 @@ function asBound(connection: Connection, { token_type }: AccessToken): Connectio
 
 /** Why a token request of a sign-in brought nothing, in a sentence without any of `secrets`. `now` in milliseconds. */
 export function exchangeError(provider: string, thrown: unknown, now: number, secrets: readonly Secret[]): BrokerError {
+  if (thrown instanceof BrokerError) return thrown
   const fault = tokenFault(thrown)
   if (!fault) {
     // The library's own messages are about standards, not about values; its causes quote values and stay behind.

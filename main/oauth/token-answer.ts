@@ -6,7 +6,7 @@
 import type { TokenError, TokenResponse } from '../providers/provider.ts'
 import type { HttpAnswer } from './http.ts'
 import { lifetimeOf, secondsOfUnit, secondsUntil } from './lifetimes.ts'
-import { firstAt, holds } from './pointer.ts'
+import { atPointer, firstAt, holds } from './pointer.ts'
 
 export interface TokenMembers {
   readonly access_token: string
@@ -19,6 +19,8 @@ export interface TokenMembers {
   readonly id_token?: string
   readonly scope?: string
   readonly alarm?: string
+  /** What `Reading.capture` points at, as it came. */
+  readonly captured?: unknown
 }
 
 export type TokenAnswer =
@@ -48,6 +50,8 @@ export interface Reading {
   readonly error?: TokenError | undefined
   /** A key was shown (RFC 9449): `required`: a token that is not bound to it is none; `supported`: either is one. */
   readonly dpop?: 'required' | 'supported' | undefined
+  /** A member to hand on beside the token. */
+  readonly capture?: string | undefined
 }
 
 /**
@@ -69,7 +73,9 @@ export function readTokenAnswer(answer: HttpAnswer, reading: Reading = {}, now =
     return { kind: 'no-token' }
   // By the provider's own clock where it names it, because it is the one that ends the token.
   const clock = Date.parse(answer.headers['date'] ?? '')
-  return tokenOf(members, reading.response ?? {}, Number.isNaN(clock) ? now : clock, reading.dpop)
+  const token = tokenOf(members, reading.response ?? {}, Number.isNaN(clock) ? now : clock, reading.dpop)
+  if (token.kind !== 'token' || reading.capture === undefined) return token
+  return { ...token, captured: atPointer(members, reading.capture) }
 }
 
 type Members = Readonly<Record<string, unknown>>

@@ -3,6 +3,7 @@
  * size and time, without redirects or retries; and a token endpoint's answer reaches openid-client either as the plain
  * success RFC 6749 section 5.1 describes or as a `TokenFault`, never as something its strictness could lose a token over.
  */
+import { CAPTURED } from './api-base.ts'
 import type { Http } from './http.ts'
 import { HttpFault, type HttpAnswer } from './http.ts'
 import type { Failure } from './classify.ts'
@@ -99,6 +100,7 @@ async function exchange(
     response: operation?.response ?? rules.response,
     error: operation?.error ?? rules.error,
     dpop: use.dpop,
+    capture: rules.base_url_from?.in === 'identity' ? undefined : rules.base_url_from?.pointer,
   })
   // RFC 9449 section 8: a refusal that spends nothing. openid-client asks again with the nonce; once, then it is an error.
   const asks = read.kind === 'error' && read.error === 'use_dpop_nonce' && answer.status < 500
@@ -120,6 +122,7 @@ async function exchange(
     ...(read.scope !== undefined && { scope: read.scope }),
     ...(use.id_token && read.id_token !== undefined && { id_token: read.id_token }),
     ...(read.alarm !== undefined && { [ALARM]: read.alarm }),
+    ...(read.captured !== undefined && { [CAPTURED]: read.captured }),
   }
   return new PlainSuccess(members, nonceField(answer))
 }

@@ -12,7 +12,7 @@ import type { Failure } from './classify.ts'
 import { plainText } from './plain-text.ts'
 import type { OpenidClient } from './configuration.ts'
 import { tokenFault } from './refresh.ts'
-import { rulesOf } from './rules.ts'
+import { rulesOf, secretsOf } from './rules.ts'
 import { exchangeError, resourceOf, signedIn, type SignInStart } from './sign-in.ts'
 
 export interface UnattendedStart extends Pick<
@@ -85,7 +85,8 @@ export async function startDevice(start: UnattendedStart): Promise<RunningSignIn
       ...resourceOf(start.connection),
     })
   } catch (thrown) {
-    const said = thrown instanceof oc.ResponseBodyError ? ` (${plainText(thrown.error, 64)})` : ''
+    const struck = secretsOf(start.connection)
+    const said = thrown instanceof oc.ResponseBodyError ? ` (${plainText(thrown.error, 64, struck)})` : ''
     throw new BrokerError('provider_error', `${provider_name} gave no code to enter on another device${said}.`)
   }
   const code = new Secret(device.device_code)
@@ -136,7 +137,7 @@ function refused(
   thrown: unknown,
   secrets: readonly Secret[],
 ): SignInOutcome {
-  const all = [...secrets, ...(connection.client_secret ? [connection.client_secret] : [])]
+  const all = [...secrets, ...secretsOf(connection)]
   return { kind: 'refused', error: exchangeError(provider_name, thrown, clock.now(), all) }
 }
 

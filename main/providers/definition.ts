@@ -57,8 +57,10 @@ export interface ProviderDefinition {
   /** RFC 9449: access and refresh tokens are bound to a key of the account. required: a token that is not bound is refused. supported: bound where the provider does it (with discovery: where dpop_signing_alg_values_supported has ES256). Bound tokens are used through Valetkey and never handed out. */
   readonly dpop?: 'required' | 'supported'
   readonly redirect?: {
-    /** custom_scheme: app.valetkey:/callback/{id} (RFC 8252 section 7.1); loopback (section 7.3); oob: the provider shows the code and the person pastes it. Tried in the order of the design, not of this list. */
-    readonly methods: readonly ('custom_scheme' | 'loopback' | 'oob')[]
+    /** custom_scheme: app.valetkey:/callback/{id} (RFC 8252 section 7.1); loopback (section 7.3); oob: the provider shows the code and the person pastes it; https: the browser ends on a page of the person's own (https_url) and they paste its address. Tried in the order of the design, not of this list. */
+    readonly methods: readonly ('custom_scheme' | 'loopback' | 'oob' | 'https')[]
+    /** The registered https address, most often a variable of format uri. For services that refuse loopback and schemes. */
+    readonly https_url?: string
     readonly loopback?: {
       /** As it has to be registered; 127.0.0.1 unless said. */
       readonly host?: '127.0.0.1' | 'localhost'
@@ -123,6 +125,14 @@ export interface ProviderDefinition {
   readonly resource: {
     /** Where a token of this provider may be sent. An entry whose optional variable is not given is left out. */
     readonly base_urls: readonly string[]
+    /** The API host is told by the token answer. Kept as the first of base_urls; one that is not https or not under a named domain ends the sign-in. */
+    readonly base_url_from?: {
+      /** token_response unless said; identity: the answer of identity.url. */
+      readonly in?: 'token_response' | 'identity'
+      readonly pointer: string
+      /** Its host is one of these or ends in one after a dot. */
+      readonly under: readonly string[]
+    }
     readonly authorization: {
       readonly in: 'header'
       readonly name: 'Authorization'
@@ -151,7 +161,11 @@ export interface ProviderDefinition {
     readonly subject?: string
     readonly label?: string
     readonly method?: 'GET' | 'POST'
+    /** Sent as it is, JSON (a GraphQL query, for example); only with method POST. */
+    readonly body?: string
   }
+  /** How a grant is ended, where that is not RFC 7009 at server.revocation_endpoint; in its place. */
+  readonly revocation?: Revocation
   /** Why a key is as it is, and how that is known. */
   readonly quirk_notes?: readonly {
     readonly field: string
@@ -195,6 +209,25 @@ export interface Operation {
   readonly response?: TokenResponse
   /** In place of token_error. */
   readonly error?: TokenError
+}
+
+/** The request that ends a grant. */
+export interface Revocation {
+  /** May use ${client_id} beside the variables; a token is never part of it. */
+  readonly url: string
+  /** POST unless said. */
+  readonly method?: 'POST' | 'DELETE'
+  /** client_basic: the client's id and secret (RFC 7617); bearer: the token itself in the Authorization field (RFC 6750); none: whatever params say. */
+  readonly auth: 'client_basic' | 'bearer' | 'none'
+  /** What is handed in, each in a request of its own; what there is none of is left out. access_token unless said. The first one decides what it came to. */
+  readonly token?: readonly ('refresh_token' | 'access_token')[]
+  /** Of params; form unless said. */
+  readonly content_type?: 'form' | 'json'
+  /** The body. May use ${token}, ${token_type_hint} (RFC 7009 section 2.1), ${client_id}, ${client_secret} and the variables. */
+  readonly params?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  /** All of these, beside a status of 2xx, mean that the grant has ended. */
+  readonly success_when?: readonly Predicate[]
 }
 
 /** Every part that is given has to hold. */

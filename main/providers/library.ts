@@ -1,31 +1,20 @@
 /**
  * Every definition there is: those that came with Valetkey and the person's own, one file each in a folder of the home. The
- * rule: nothing is read before it is asked for; a definition of the person's never takes the place of a built-in one; and
- * one that cannot be read hides no other.
+ * rule: nothing is read before it is asked for; a definition of the person's never takes the place of a built-in one; one
+ * that cannot be read hides no other; and one the person has not added themselves is listed and not used.
  */
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  writeFileSync,
-} from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, rmSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Definitions, Log } from '../broker/ports.ts'
 import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import type { ProviderDescription } from '../contract/model.ts'
 import type { Finding } from '../contract/window-api.ts'
+import { openConfirmations, type Attest, type Standing } from './confirmations.ts'
 import { builtInProviders, isBuiltIn, parseDefinition } from './loader.ts'
 import type { ProviderDefinition, Providers } from './provider.ts'
 import { describe, summaryOf } from './summary.ts'
+import { writeWhole } from './whole-file.ts'
 
 /** Own definitions a person may have. */
 const MOST = 1000
@@ -40,9 +29,26 @@ interface Own {
   readonly findings: readonly Finding[]
 }
 
-/** `folder` need not exist. */
-export function openLibrary(folder: string, log: Log): Library {
+/** `folder` need not exist. `attest` marks what the person has added (confirmations.ts), in a file at `marks`; without it nothing is. */
+export function openLibrary(
+  folder: string,
+  log: Log,
+  attest: Attest = () => undefined,
+  marks = `${folder}.json`,
+): Library {
   const builtIn = builtInProviders()
+  const confirmations = openConfirmations(marks, attest)
+  /** The person's own ones, as they were written. */
+  const texts = new WeakMap<ProviderDefinition, string>()
+  /** Found to be the person's once: what was read does not change. */
+  const theirs = new WeakSet<ProviderDefinition>()
+  const standingOf = (definition: ProviderDefinition): Standing => {
+    const text = texts.get(definition)
+    if (text === undefined || theirs.has(definition)) return 'confirmed'
+    const standing = confirmations.standing(definition.id, text)
+    if (standing === 'confirmed') theirs.add(definition)
+    return standing
+  }
   /** Read once, when the list is first wanted; this process is the only one that writes there. */
   let own: Promise<Own> | undefined
   const pathOf = (id: string): string => join(folder, `${id}.yaml`)
@@ -51,6 +57,7 @@ export function openLibrary(folder: string, log: Log): Library {
     const text = textOf(pathOf(id), id)
     if (text === undefined) return undefined
     const definition = await parseDefinition(text, `${id}.yaml`)
+    texts.set(definition, text)
     if (definition.id === id) return definition
     throw unusable(id, `its id is ${definition.id}.`)
   }
@@ -76,21 +83,45 @@ export function openLibrary(folder: string, log: Log): Library {
   }
   const all = async (): Promise<Map<string, ProviderDefinition>> => (await (own ??= readAll())).definitions
 
-  const find = async (id: string): Promise<ProviderDefinition | undefined> => {
+  const look = async (id: string): Promise<ProviderDefinition | undefined> => {
     const known = (await builtIn.find(id)) ?? (own && (await all()).get(id))
     return known ?? (ID.test(id) ? readOne(id) : undefined)
+  }
+  const find = async (id: string): Promise<ProviderDefinition | undefined> => {
+    const definition = await look(id)
+    const standing = definition ? standingOf(definition) : 'confirmed'
+    if (standing === 'confirmed') return definition
+    if (standing === 'unconfirmed')
+      throw new BrokerError('access_denied', unconfirmed(id), {
+        resolve: { command: `valetkey providers add ${pathOf(id)}` },
+      })
+    throw new BrokerError('locked', `Whether ${id} is as you added it can be told once the vault is unlocked.`, {
+      resolve: { command: 'valetkey unlock' },
+    })
+  }
+
+  const questionable = (definition: ProviderDefinition): readonly Finding[] => {
+    const { id } = definition
+    const standing = standingOf(definition)
+    if (standing === 'confirmed') return []
+    return standing === 'unconfirmed'
+      ? [finding(unconfirmed(id), `valetkey providers add ${pathOf(id)}, or: valetkey providers remove ${id}`)]
+      : [finding(`Whether ${id}.yaml is as you added it can be told once the vault is unlocked.`, 'valetkey unlock')]
   }
 
   return {
     list: async () => [...(await builtIn.list()), ...(await all()).values()],
     find,
+    isUnconfirmed: (definition) => standingOf(definition) === 'unconfirmed',
     async describe(wanted) {
       if (wanted.text !== undefined) return describeText(wanted.text)
-      const definition = await find(wanted.id)
+      const definition = await look(wanted.id)
       if (!definition) throw unknown(wanted.id)
       const written = isBuiltIn(definition) ? undefined : textOf(pathOf(wanted.id), wanted.id)
       const { stringify } = await import('yaml')
-      return describe(definition, written ?? stringify(definition))
+      const described = describe(definition, written ?? stringify(definition))
+      if (standingOf(definition) !== 'unconfirmed') return described
+      return { ...described, unconfirmed: true, warnings: [unconfirmed(wanted.id), ...described.warnings] }
     },
     async add(text) {
       const definition = await parseNew(text)
@@ -102,7 +133,10 @@ export function openLibrary(folder: string, log: Log): Library {
           `There are ${String(MOST)} definitions of your own already; remove one.`,
           { resolve: { command: 'valetkey providers remove ID' } },
         )
+      const confirm = confirmations.confirming(id, text)
       writeWhole(folder, pathOf(id), text)
+      confirm()
+      texts.set(definition, text)
       // The folder may be being read again just now.
       ;(await all()).set(id, definition)
       return summaryOf(definition)
@@ -116,6 +150,7 @@ export function openLibrary(folder: string, log: Log): Library {
       if (!there) throw unknown(id)
       const definition = shipped ?? (await all()).get(id)
       rmSync(pathOf(id))
+      confirmations.forget(id)
       ;(await all()).delete(id)
       if (definition) return { ...summaryOf(definition), built_in: false }
       const nothing = { variables: [], scopes: [], flows: [], client_fields: { secret: 'none' as const } }
@@ -124,7 +159,8 @@ export function openLibrary(folder: string, log: Log): Library {
     async examine() {
       // What was mended by hand since is seen here.
       own = readAll()
-      const { definitions, findings } = await own
+      const { definitions, findings: unreadable } = await own
+      const findings = [...unreadable, ...[...definitions.values()].flatMap(questionable)]
       if (findings.length > 0 || definitions.size === 0) return findings
       const message = `${String(definitions.size)} of your own, all of them can be used.`
       return [{ level: 'ok', subject: 'providers', message }]
@@ -154,6 +190,9 @@ const unknown = (id: string): BrokerError =>
   new BrokerError('not_found', `There is no provider ${JSON.stringify(id.slice(0, 64))}.`, {
     resolve: { command: 'valetkey providers' },
   })
+
+const unconfirmed = (id: string): string =>
+  `${id}.yaml was not added by you, or was changed since. It is not used until you have looked at it and added it.`
 
 const unusable = (id: string, why: string, cause?: unknown): BrokerError =>
   new BrokerError('invalid_request', `The provider definition ${id}.yaml cannot be used: ${why}`, { cause })
@@ -199,32 +238,5 @@ function idsIn(folder: string): { readonly ids: readonly string[]; readonly prob
     problems: files
       .filter((name) => !isNamed(name))
       .map((name) => `${JSON.stringify(name.slice(0, 64))} is not read: a definition’s file is its id and “.yaml”.`),
-  }
-}
-
-/** All of it, on the disk, or nothing. Throws `temporarily_unavailable` when the disk does not take it. */
-function writeWhole(folder: string, path: string, text: string): void {
-  const unfinished = `${path}.new`
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    if (!lstatSync(folder).isDirectory()) throw new Error('not a folder')
-    chmodSync(folder, 0o700)
-    // What a crash left; made anew, so that no link of that name is followed.
-    rmSync(unfinished, { force: true })
-    writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx', flush: true })
-    renameSync(unfinished, path)
-    if (process.platform === 'win32') return
-    const opened = openSync(folder, 'r')
-    try {
-      fsyncSync(opened)
-    } finally {
-      closeSync(opened)
-    }
-  } catch (cause) {
-    if (statsOf(unfinished)) rmSync(unfinished, { force: true })
-    throw new BrokerError('temporarily_unavailable', 'The definition cannot be written (disk full?).', {
-      cause,
-      resolve: { command: 'valetkey doctor' },
-    })
   }
 }

@@ -18,6 +18,10 @@ function* complaints(definition: ProviderDefinition): Generator<string> {
   yield* binding(definition)
   yield* authorizationRequest(definition)
   yield* operations(definition)
+  yield* revocationProblems(definition)
+  if (definition.redirect?.https_url !== undefined)
+    yield* urlProblems(definition, 'redirect.https_url', definition.redirect.https_url)
+  yield* identityProblems(definition)
   yield* headerProblems(definition, 'resource.headers', definition.resource.headers, ['client_id'])
   yield* lifecycle(definition)
 }
@@ -25,6 +29,8 @@ function* complaints(definition: ProviderDefinition): Generator<string> {
 function* missingEndpoints({ discovery, server, grants, redirect }: ProviderDefinition): Generator<string> {
   const has = (grant: string): boolean => (grants ? Object.hasOwn(grants, grant) : grant === 'authorization_code')
   const byBrowser = has('authorization_code')
+  if (redirect?.methods.includes('https') && redirect.https_url === undefined)
+    yield 'redirect.https_url is missing (the method https needs it).'
   if (byBrowser && redirect === undefined) yield 'redirect is missing (the grant authorization_code needs it).'
   if (discovery.type !== 'none') {
     if (server.issuer === undefined) yield `server.issuer is missing (discovery is ${discovery.type}).`
@@ -62,10 +68,11 @@ const serverUrls = [
 
 /** Every URL of a definition with its path: where its secrets go. */
 export function urlsOf(definition: ProviderDefinition): readonly (readonly [path: string, url: string])[] {
-  const { server, identity, resource, grants = {} } = definition
+  const { server, identity, resource, revocation, grants = {} } = definition
   const all: readonly (readonly [string, string | undefined])[] = [
     ...serverUrls.map((key) => [`server.${key}`, server[key]] as const),
     ...Object.entries(grants).map(([grant, { endpoint }]) => [`grants.${grant}.endpoint`, endpoint] as const),
+    ['revocation.url', revocation?.url],
     ['identity.url', identity?.url],
     ...resource.base_urls.map((url, index) => [`resource.base_urls[${String(index)}]`, url] as const),
     ...(resource.basic_authentication?.base_urls ?? []).map(
@@ -81,8 +88,13 @@ const shapes: Readonly<Record<Variable['format'], string>> = {
 }
 
 function* urlProblems(definition: ProviderDefinition, path: string, url: string): Generator<string> {
-  yield* placeProblems(definition, path, url, [])
-  const named = definition.variables ?? {}
+  const own = path === 'revocation.url' ? ['client_id'] : []
+  if (/^https?:\/\/[^/]*\$\{client_id\}/u.test(url)) yield `${path} uses \${client_id} in its host.`
+  yield* placeProblems(definition, path, url, own)
+  const named: NonNullable<ProviderDefinition['variables']> = {
+    ...definition.variables,
+    ...(own.length > 0 && { client_id: { title: 'Client ID', format: 'slug' } }),
+  }
   for (const place of placesIn(url)) {
     const format = named[place]?.format
     if (format === 'text') yield `${path} uses \${${place}}, whose format may be anything.`
@@ -162,6 +174,34 @@ function* operations(definition: ProviderDefinition): Generator<string> {
     }
     yield* headerProblems(definition, `${path}.headers`, operation.headers, known)
     yield* twice(path, operation)
+  }
+}
+
+function* revocationProblems(definition: ProviderDefinition): Generator<string> {
+  const { revocation } = definition
+  if (!revocation) return
+  const known = ['client_id', 'client_secret', 'token', 'token_type_hint']
+  for (const name of ['token', 'token_type_hint'])
+    if (definition.variables && Object.hasOwn(definition.variables, name))
+      yield `variables.${name} is a name that revocation has already.`
+  for (const [name, text] of Object.entries(revocation.params ?? {}))
+    yield* placeProblems(definition, `revocation.params.${name}`, text, known)
+  yield* headerProblems(definition, 'revocation.headers', revocation.headers, [])
+  for (const name of Object.keys(revocation.headers ?? {}))
+    if (/^(?:authorization|content-type)$/iu.test(name))
+      yield `revocation.headers.${name} is set by the program itself.`
+  const handsIn = Object.values(revocation.params ?? {}).some((text) => placesIn(text).includes('token'))
+  if (revocation.auth !== 'bearer' && !handsIn) yield 'revocation.params has no ${token}, so nothing would be ended.'
+}
+
+function* identityProblems({ identity, resource }: ProviderDefinition): Generator<string> {
+  if (resource.base_url_from?.in === 'identity' && !identity) yield 'resource.base_url_from needs identity.url.'
+  if (identity?.body === undefined) return
+  if (identity.method !== 'POST') yield 'identity.body needs method POST.'
+  try {
+    JSON.parse(identity.body)
+  } catch {
+    yield 'identity.body is not JSON.'
   }
 }
 

@@ -38,6 +38,7 @@ export function summaryOf(definition: ProviderDefinition): WholeSummary {
       ...definition.client.fields,
       secret: secretOf(definition),
       ...(definition.client.token_endpoint_auth_method === 'private_key_jwt' && { key: 'required' }),
+      ...withoutClient(definition),
     },
     ...(mayRegister(definition) && { registration: true }),
     ...(definition.dpop !== undefined && { dpop: definition.dpop }),
@@ -63,6 +64,13 @@ export function mayRegister(definition: ProviderDefinition): boolean {
   if (client.token_endpoint_auth_method === 'private_key_jwt') return false
   const chosen = discovery.type !== 'none' && server.issuer?.includes('${') === true
   return server.registration_endpoint !== undefined || (chosen && secretOf(definition) !== 'required')
+}
+
+/** Flows whose request leaves the client out. */
+function withoutClient({ grants = {} }: ProviderDefinition): Pick<ClientFields, 'not_for'> {
+  const operations = new Map(Object.entries(grants))
+  const without = flows.flatMap(([grant, flow]) => (operations.get(grant)?.omit?.includes('client_id') ? [flow] : []))
+  return without.length > 0 ? { not_for: without } : {}
 }
 
 /** RFC 6749 section 2.1: a confidential client has a secret, a public one has none. */
@@ -98,11 +106,12 @@ function ownerOf(url: string, { variables = {} }: ProviderDefinition): string {
 }
 
 function warningsOf(definition: ProviderDefinition): readonly string[] {
-  const { server, grants = {}, allow_insecure_http, resource } = definition
+  const { server, grants = {}, allow_insecure_http, resource, revocation, redirect } = definition
   const home = server.authorization_endpoint ?? server.issuer
   const secretsTo = [
     ...[server.token_endpoint, server.revocation_endpoint, server.pushed_authorization_request_endpoint],
     ...[server.device_authorization_endpoint, server.registration_endpoint],
+    revocation?.url,
     ...Object.values(grants).map(({ endpoint }) => endpoint),
   ].filter((url) => url !== undefined)
   const elsewhere =
@@ -127,6 +136,12 @@ function warningsOf(definition: ProviderDefinition): readonly string[] {
         ]
       : []),
     ...inUrl.map(([grant]) => `Secrets of ${grant} would be part of an address, which servers write into their logs.`),
+    ...(resource.base_url_from
+      ? [`Access tokens may go to any host under ${resource.base_url_from.under.join(', ')} that the sign-in names.`]
+      : []),
+    ...(redirect?.methods.includes('https')
+      ? ['The sign-in can end on a page of your own; whoever runs it sees the answer in its address.']
+      : []),
     ...(grants.password ? ['It can ask for your email and password, and would send them to the provider.'] : []),
   ]
 }

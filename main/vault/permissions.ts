@@ -12,6 +12,10 @@ export function rowMac(key: DataKey, table: ClearTable, id: string, record: stri
   return authenticate(key.authentication, [table, id, record])
 }
 
+/** A mark on a text that is kept elsewhere. */
+export const textMac = (key: DataKey, text: string): string =>
+  authenticate(key.authentication, ['text', text]).toString('base64url')
+
 /** Whether a broker holding this key wrote the row, as it is, into this table. */
 export function isAuthentic(key: DataKey, table: ClearTable, { id, record, mac }: PermissionRow): boolean {
   return mac !== null && Buffer.compare(mac, rowMac(key, table, id, record)) === 0

@@ -26,7 +26,7 @@ import { findings } from './findings.ts'
 import { offered, openGeneration, putGeneration, removeGenerations, sealGeneration } from './generations.ts'
 import { prepareHome } from './home.ts'
 import { Intents } from './intents.ts'
-import { isAuthentic, rowMac } from './permissions.ts'
+import { isAuthentic, rowMac, textMac } from './permissions.ts'
 import { accountCodec, clientCodec, grantCodec, type Codec } from './records.ts'
 import type { PermissionRow, PermissionTable, Store } from './store.ts'
 import type { GenerationRow } from './tally.ts'
@@ -82,6 +82,12 @@ export class SqliteVault implements Vault {
   notice(): string | undefined {
     const { notices } = this.#file
     return notices.length === 0 ? undefined : notices.join(' ')
+  }
+
+  /** A mark on `text` that nobody without the data key can make; `undefined` while that is locked. */
+  attest(text: string): string | undefined {
+    const key = this.#file.keyIfOpen()
+    return key ? textMac(key, text) : undefined
   }
 
   unlock(passphrase?: Secret): Promise<void> {

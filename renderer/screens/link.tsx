@@ -3,13 +3,13 @@
  * what was typed stays until the sign-in worked, and an error stands at the field it is about.
  */
 import { type ReactElement, useContext, useState } from 'react'
-import type { ProviderSummary, SignIn } from '../../main/contract/model.ts'
+import type { Flow, ProviderSummary, SignIn } from '../../main/contract/model.ts'
 import type { Snapshot } from '../../main/contract/window-api.ts'
-import { emptyDraft, fieldOf, requestOf, type Draft } from '../link-draft.ts'
+import { clientWanted, emptyDraft, fieldOf, flowOf, requestOf, withoutPassword, type Draft } from '../link-draft.ts'
 import { LinkMemoryContext } from '../link-memory.ts'
 import { hrefOf, navigate } from '../navigation.ts'
 import { useStore } from '../state.ts'
-import { redirectWords } from '../terms.ts'
+import { flowWords, redirectWords } from '../terms.ts'
 import { text } from '../text.ts'
 import { Button, Note, Problem, useAction } from '../ui/action.tsx'
 import { Field } from '../ui/field.tsx'
@@ -84,7 +84,9 @@ export function LinkScreen({
             action.run(async () => {
               const request = requestOf(draft, provider, snapshot.surface === 'window')
               const signIn = await store.call('link', request)
-              memory.set(signIn.id, { request, known: new Set(snapshot.accounts.map((account) => account.id)) })
+              const known = new Set(snapshot.accounts.map((account) => account.id))
+              memory.set(signIn.id, { request: withoutPassword(request), known })
+              setDraft({ ...draft, password: '' })
               setStarted(signIn)
               navigate('link', signIn.id)
             })
@@ -127,6 +129,7 @@ function ProviderChoice({
             <button
               type="button"
               className="provider"
+              disabled={provider.unconfirmed === true}
               onClick={() => {
                 onChoose(provider)
               }}
@@ -136,6 +139,7 @@ function ProviderChoice({
                 <Name of={provider.name} />
               </span>
             </button>
+            {provider.unconfirmed && <p className="hint">{text.link.unconfirmed}</p>}
           </li>
         ))}
       </ul>
@@ -153,7 +157,9 @@ interface DetailsProps {
 }
 
 function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: DetailsProps): ReactElement {
-  const names = [...provider.variables.map(({ name }) => name), 'client_id', 'client_secret', 'scope', 'label']
+  const variables = provider.variables.map(({ name }) => name)
+  const names = [...variables, 'client_id', 'client_secret', 'scope', 'label']
+  const wanted = clientWanted(draft, provider)
   const wrong = action.error && fieldOf(action.error, names)
   const errorAt = (name: string): string | undefined => (wrong === name ? action.error?.message : undefined)
   const documentation = provider.documentation?.startsWith('https://') ? provider.documentation : undefined
@@ -166,6 +172,7 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
       }}
     >
       {draft.redirect !== undefined && <Note tone="info">{redirectWords(draft.redirect).how}</Note>}
+      <FlowChoice provider={provider} draft={draft} onChange={onChange} />
       {provider.variables.map((variable) => (
         <Field
           key={variable.name}
@@ -188,36 +195,45 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
           onChange({ ...draft, register })
         }}
       />
-      <Field
-        label={nameOf(provider, 'client_id') ?? text.link.clientId}
-        hint={
-          <>
-            {helpOf(provider, 'client_id') ?? text.link.clientIdHint}{' '}
-            {documentation !== undefined && (
-              <a href={documentation} target="_blank" rel="noopener noreferrer">
-                {text.link.documentation} <Icon name="away" />
-              </a>
-            )}
-          </>
-        }
-        optional
-        value={draft.clientId}
-        error={errorAt('client_id')}
-        onChange={(clientId) => {
-          onChange({ ...draft, clientId })
-        }}
-      />
-      <Field
-        label={nameOf(provider, 'client_secret') ?? text.link.clientSecret}
-        hint={helpOf(provider, 'client_secret') ?? text.link.clientSecretHint}
-        optional
-        type="password"
-        value={draft.clientSecret}
-        error={errorAt('client_secret')}
-        onChange={(clientSecret) => {
-          onChange({ ...draft, clientSecret })
-        }}
-      />
+      {wanted.id !== 'none' && (
+        <Field
+          label={nameOf(provider, 'client_id') ?? text.link.clientId}
+          hint={
+            <>
+              {helpOf(provider, 'client_id') ?? text.link.clientIdHint}{' '}
+              {documentation !== undefined && (
+                <a href={documentation} target="_blank" rel="noopener noreferrer">
+                  {text.link.documentation} <Icon name="away" />
+                </a>
+              )}
+            </>
+          }
+          required={wanted.id === 'required'}
+          optional={wanted.id === 'optional'}
+          value={draft.clientId}
+          error={errorAt('client_id')}
+          onChange={(clientId) => {
+            onChange({ ...draft, clientId })
+          }}
+        />
+      )}
+      {wanted.secret !== 'none' && (
+        <Field
+          label={nameOf(provider, 'client_secret') ?? text.link.clientSecret}
+          hint={
+            helpOf(provider, 'client_secret') ??
+            (wanted.secret === 'required' ? text.link.clientSecretKept : text.link.clientSecretHint)
+          }
+          required={wanted.secret === 'required'}
+          optional={wanted.secret === 'optional'}
+          type="password"
+          value={draft.clientSecret}
+          error={errorAt('client_secret')}
+          onChange={(clientSecret) => {
+            onChange({ ...draft, clientSecret })
+          }}
+        />
+      )}
       {provider.scopes.length > 0 && (
         <fieldset className="choices">
           <legend>{text.link.scopes}</legend>
@@ -268,6 +284,69 @@ function DetailsForm({ provider, draft, onChange, action, onBack, onSubmit }: De
         </button>
       </div>
     </form>
+  )
+}
+
+/**
+ * How to sign in, where there is more than one way. Email and password are never chosen for anybody: the person has to turn
+ * that on, and reads first what becomes of them.
+ */
+function FlowChoice({
+  provider,
+  draft,
+  onChange,
+}: Pick<DetailsProps, 'provider' | 'draft' | 'onChange'>): ReactElement | null {
+  const { flows = [] } = provider
+  if (flows.length < 2 && !flows.includes('password')) return null
+  const chosen = flowOf(draft, provider)
+  const choose = (flow: Flow): void => {
+    onChange({ ...draft, flow, ...(flow !== 'password' && { username: '', password: '' }) })
+  }
+  return (
+    <>
+      <fieldset className="choices">
+        <legend>{text.link.flow}</legend>
+        {flows.map((flow) => (
+          <label key={flow} className="choice">
+            <input
+              type="radio"
+              name="flow"
+              required
+              checked={chosen === flow}
+              onChange={() => {
+                choose(flow)
+              }}
+            />
+            <span className="choice-words">
+              {flowWords(flow).name}
+              <span className="hint">{flowWords(flow).how}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      {chosen === 'password' && (
+        <>
+          <Field
+            label={text.link.username}
+            value={draft.username}
+            required
+            onChange={(username) => {
+              onChange({ ...draft, username })
+            }}
+          />
+          <Field
+            label={text.link.password}
+            type="password"
+            hint={text.link.passwordHint}
+            value={draft.password}
+            required
+            onChange={(password) => {
+              onChange({ ...draft, password })
+            }}
+          />
+        </>
+      )}
+    </>
   )
 }
 

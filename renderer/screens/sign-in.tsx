@@ -115,10 +115,13 @@ function useArrival(id: string, signIn: SignIn | undefined, snapshot: Snapshot):
   }, [arrivedAt, scope, id, memory, notify])
 }
 
+/** Nobody has to go anywhere: the provider is asked, and that is all. */
+const isAsked = ({ flow }: SignIn): boolean => flow === 'client-credentials' || flow === 'password'
+
 function titleOf(signIn: SignIn | undefined): string {
   switch (signIn?.state) {
     case 'waiting':
-      return words.title
+      return isAsked(signIn) ? words.asking : words.title
     case 'finishing':
       return words.finishing
     case 'done':

@@ -2,7 +2,7 @@
  * Waiting for the browser to come back. The rule: what will happen is said beforehand, everything that can be done about
  * it is in reach, and when nothing comes the next way is offered without anything moving that is already there.
  */
-import { type ReactElement, useEffect, useState } from 'react'
+import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
 import type { Redirect, SignIn } from '../../main/contract/model.ts'
 import { spanWords } from '../lifetime.ts'
 import { useNow, useStore } from '../state.ts'
@@ -34,14 +34,11 @@ export function Waiting({ id, signIn, keepsDraft, hostOpens, change, onAgain }: 
   const now = useNow(5000)
   const cancel = useAction()
   const address = safeAddress(signIn.authorization_url)
+  const waiting = signIn.authorization_url === '' ? words.asking : words.waiting
   return (
     <div className="card form waiting">
       {signIn.authorization_url === '' ? null : address ? (
-        <OpenLink
-          address={address}
-          how={signIn.user_code === undefined ? redirectWords(signIn.redirect).how : words.enterCode}
-          hostOpens={hostOpens}
-        />
+        <OpenLink address={address} how={howOf(signIn)} hostOpens={hostOpens} />
       ) : (
         <Note tone="bad">{words.unsafe}</Note>
       )}
@@ -52,12 +49,12 @@ export function Waiting({ id, signIn, keepsDraft, hostOpens, change, onAgain }: 
       )}
       <div className="wait">
         <div className="wait-words">
-          <span>{words.waiting}</span>
+          <span>{waiting}</span>
           <span className="row-more">
             <Sentence of={words.left} values={{ span: spanWords(signIn.expires_at - now) }} />
           </span>
         </div>
-        <progress aria-label={words.waiting} />
+        <progress aria-label={waiting} />
         <Button
           disabled={cancel.pending}
           onPress={() => {
@@ -70,7 +67,7 @@ export function Waiting({ id, signIn, keepsDraft, hostOpens, change, onAgain }: 
         </Button>
       </div>
       <Problem error={cancel.error ?? change.error} />
-      {signIn.flow === 'browser' && <Paste id={id} redirect={signIn.redirect} />}
+      {signIn.flow === 'browser' && <Paste id={id} signIn={signIn} />}
       {signIn.rungs.length > 0 && <Ladder rungs={signIn.rungs} keepsDraft={keepsDraft} onChoose={onAgain} />}
     </div>
   )
@@ -90,7 +87,7 @@ function OpenLink({
   hostOpens,
 }: {
   readonly address: URL
-  readonly how: string
+  readonly how: ReactNode
   readonly hostOpens: boolean
 }): ReactElement {
   const [opened, setOpened] = useState(hostOpens)
@@ -136,7 +133,8 @@ function OpenLink({
   )
 }
 
-function Paste({ id, redirect }: { readonly id: string; readonly redirect: Redirect }): ReactElement {
+function Paste({ id, signIn }: { readonly id: string; readonly signIn: SignIn }): ReactElement {
+  const { redirect, lands_on } = signIn
   const required = redirect === 'paste' || redirect === 'oob'
   const store = useStore()
   const paste = useAction()
@@ -154,7 +152,7 @@ function Paste({ id, redirect }: { readonly id: string; readonly redirect: Redir
     >
       <Field
         label={redirect === 'oob' ? words.pasteCode : words.paste}
-        hint={redirect === 'oob' ? words.pasteCodeHint : required ? words.pasteRequired : words.pasteHint}
+        hint={pasteHint(redirect, lands_on)}
         code
         value={pasted}
         error={paste.error?.message}
@@ -171,6 +169,19 @@ function Paste({ id, redirect }: { readonly id: string; readonly redirect: Redir
       </div>
     </form>
   )
+}
+
+function pasteHint(redirect: Redirect, landsOn: string | undefined): string {
+  if (redirect === 'oob') return words.pasteCodeHint
+  if (redirect !== 'paste') return words.pasteHint
+  return landsOn === undefined ? words.pasteRequired : words.pasteOwn
+}
+
+/** What will happen in the browser, said beforehand. */
+function howOf({ user_code, redirect, lands_on }: SignIn): ReactNode {
+  if (user_code !== undefined) return words.enterCode
+  if (lands_on === undefined || !URL.canParse(lands_on)) return redirectWords(redirect).how
+  return <Sentence of={words.ownPage} values={{ host: <strong>{<Name of={new URL(lands_on).host} />}</strong> }} />
 }
 
 /** The other ways, at once for who asks and by itself after a while; last on the page, so that nothing moves. */

@@ -87,6 +87,8 @@ class HouseServers extends ScriptedServers {
   /** The ways back there are, best first. */
   ladder: readonly Redirect[] = ['loopback', 'paste']
   address = ''
+  /** The person's own page that the browser ends on. */
+  landsOn: string | undefined
   subject = 'ada'
   revocation: RevokeOutcome = { kind: 'revoked' }
 
@@ -105,9 +107,10 @@ class HouseServers extends ScriptedServers {
     const index = this.waiting.push({ plan, end }) - 1
     return Promise.resolve({
       provider_name: provider.name,
-      flow: 'browser',
-      authorization_url: `${this.address}/authorize?n=${String(index)}`,
+      flow: plan.flow ?? 'browser',
+      authorization_url: plan.person ? '' : `${this.address}/authorize?n=${String(index)}`,
       redirect,
+      ...(this.landsOn !== undefined && { lands_on: this.landsOn }),
       rungs: this.ladder.filter((rung) => rung !== redirect),
       done,
       submit: (url) => {

@@ -4,7 +4,8 @@
  * `approve` and `deny`.
  */
 import { expect } from 'vitest'
-import type { GrantMaterial, RefreshOutcome, SignInOutcome, SignInPlan, TokenVerdict } from '../../main/broker/ports.ts'
+import type { TokenVerdict } from '../../main/broker/api-call.ts'
+import type { GrantMaterial, RefreshOutcome, SignInOutcome, SignInPlan } from '../../main/broker/ports.ts'
 import { Secret } from '../../main/broker/secret.ts'
 import { judgeApiAnswer } from '../../main/oauth/api-answer.ts'
 import { everythingVisible, realServers, signedIn, type SignedIn } from '../fakes/real-servers.ts'

@@ -17,6 +17,8 @@ export interface LinkOptions {
   readonly redirect?: Redirect
   readonly username?: string
   readonly browser: boolean
+  /** Show the address of another device as a QR code where that can be. */
+  readonly qr: boolean
   readonly clientId?: string
   readonly clientSecretStdin?: boolean
   readonly clientKeyFile?: string
@@ -47,7 +49,7 @@ export async function linkAccount(session: Session, provider: string, options: L
   })
   const release = cancelOnSignal(session, started)
   try {
-    await present(session, started, options.browser)
+    await present(session, started, options)
     const end = await settle(session, started, options.timeout)
     report(session, end)
   } finally {
@@ -113,7 +115,7 @@ function toRequest(provider: string, options: LinkOptions, secret: string | unde
   }
 }
 
-async function present(session: Session, started: SignIn, browser: boolean): Promise<void> {
+async function present(session: Session, started: SignIn, { browser, qr }: LinkOptions): Promise<void> {
   const url = started.authorization_url
   const name = neutralise(started.provider_name)
   if (url === '') {
@@ -123,6 +125,10 @@ async function present(session: Session, started: SignIn, browser: boolean): Pro
   if (started.user_code !== undefined) {
     if (!session.json) print(neutralise(started.user_code))
     say(`enter this code at ${name}, on any device: ${neutralise(url)}`)
+    if (qr && !session.json) {
+      const { showQr } = await import('../qr.ts')
+      await showQr(url, session.env)
+    }
   }
   if (!browser) {
     if (session.json) printJson(started)
@@ -135,13 +141,17 @@ async function present(session: Session, started: SignIn, browser: boolean): Pro
       sayPlain(`open: ${neutralise(url)}`)
     }
   }
-  say(isPasted(started) ? pasteWords(started.redirect) : 'waiting for you to finish there (Ctrl-C cancels)')
+  say(isPasted(started) ? pasteWords(started) : 'waiting for you to finish there (Ctrl-C cancels)')
 }
 
 const isPasted = ({ flow, redirect }: SignIn): boolean =>
   flow === 'browser' && (redirect === 'paste' || redirect === 'oob')
-const pasteWords = (redirect: Redirect): string =>
-  redirect === 'oob' ? 'then paste the code you are shown' : 'then paste the address you are sent to'
+const pasteWords = ({ redirect, lands_on }: SignIn): string =>
+  redirect === 'oob'
+    ? 'then paste the code you are shown'
+    : lands_on === undefined
+      ? 'then paste the address you are sent to'
+      : `then paste the whole address you are sent to; it begins with ${neutralise(lands_on)}`
 
 /** Waits for the end, and for pasted addresses where the browser cannot come back by itself. */
 async function settle(session: Session, started: SignIn, timeout: number | undefined): Promise<End> {

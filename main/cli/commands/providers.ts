@@ -17,9 +17,10 @@ export async function listProviders(session: Session): Promise<void> {
     printJson({ providers })
     return
   }
-  const rows = providers.map(({ id, name, built_in, flows = [], variables }) => {
+  const rows = providers.map(({ id, name, built_in, unconfirmed, flows = [], variables }) => {
     const needs = variables.filter(({ required }) => required).map((variable) => variable.name)
-    return [id, name, built_in === false ? 'yours' : 'Valetkey', flows.join(' '), needs.join(' ')]
+    const from = unconfirmed ? 'unconfirmed' : built_in === false ? 'yours' : 'Valetkey'
+    return [id, name, from, flows.join(' '), needs.join(' ')]
   })
   printTable(['id', 'name', 'from', 'flows', 'needs'], rows, 'no providers')
 }

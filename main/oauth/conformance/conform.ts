@@ -105,9 +105,11 @@ class Play {
   async run(): Promise<readonly ProviderCheck[]> {
     try {
       await this.#declined()
+      await this.#revocation()
       const linked = await this.#linked()
       if (linked) {
         this.#expiry(linked)
+        this.#apiHost(linked)
         await this.#renewal(linked)
       }
     } catch (thrown) {
@@ -165,6 +167,35 @@ class Play {
     const lives = access && access.expires_at !== null ? access.expires_at - access.obtained_at : null
     const expected = response?.default_expires_in ?? this.#emulator.lifetime
     this.#check('knows when the token ends', lives !== null && Math.abs(lives - expected) <= 5, `${String(lives)} s`)
+  }
+
+  #apiHost({ material }: SignedIn): void {
+    const { base_url_from: from } = this.#definition.resource
+    if (!from) return
+    const [first = ''] = material.connection.api_base_urls
+    this.#check(
+      'goes to the API host it was told',
+      from.under.some((domain) => first.includes(`api.${domain}/`)),
+      first,
+    )
+  }
+
+  /** With a sign-in of its own, because what is ended cannot be renewed. */
+  async #revocation(): Promise<void> {
+    const outcome = await this.#signIn('allow')
+    if (outcome.kind !== 'signed-in') return
+    const { connection } = outcome.material
+    const own = this.#definition.revocation
+    if (!own && connection.revocation_endpoint === undefined) return
+    const { kind, detail = 'no token is good for anything any more' } = await this.#servers.revoke(outcome.material)
+    const wanted = own?.auth === 'client_basic' && this.#secret === undefined ? 'unsupported' : 'revoked'
+    const over = !this.#emulator.anyGrant()
+    this.#check('ends the grant there', kind === wanted && over === (wanted === 'revoked'), `${kind}: ${detail}`)
+    if (wanted !== 'revoked') return
+    const again = await this.#servers.revoke(outcome.material)
+    // RFC 7009 section 2.2: a token that is not known any more is no error.
+    const expected = own ? 'failed' : 'revoked'
+    this.#check('tells an ended grant from one it could not end', again.kind === expected, again.kind)
   }
 
   async #renewal({ material }: SignedIn): Promise<void> {
@@ -240,7 +271,11 @@ class Play {
 
   #redirect(): Redirect {
     const methods = this.#definition.redirect?.methods ?? []
-    return methods.includes('loopback') ? 'paste' : methods.includes('oob') ? 'oob' : 'custom-scheme'
+    return methods.includes('loopback') || methods.includes('https')
+      ? 'paste'
+      : methods.includes('oob')
+        ? 'oob'
+        : 'custom-scheme'
   }
 
   #check(name: string, ok: boolean, detail: string): void {

@@ -7,6 +7,8 @@ import { randomBytes } from 'node:crypto'
 import type { Operation, ProviderDefinition, TokenError, TokenResponse } from '../../providers/provider.ts'
 import { fill, type Values } from '../../providers/template.ts'
 import type { Http, HttpAnswer, HttpRequest } from '../http.ts'
+import { revocationAnswer } from './revocations.ts'
+import { answer, headerOf, looseParams, readParams, setAt, type Params } from './wire.ts'
 
 export interface EmulatorOptions {
   readonly definition: ProviderDefinition
@@ -33,13 +35,14 @@ export interface Emulator {
   enterUserCode(): void
   /** Seconds the next tokens live. */
   readonly lifetime: number
+  /** Whether there is any token that would still be taken. */
+  anyGrant(): boolean
   /** What was sent to the API, by its Authorization field. */
   readonly authorizations: readonly string[]
   /** What did not fit the definition, in sentences. */
   readonly complaints: readonly string[]
 }
 
-type Params = Map<string, string>
 type Grant = keyof NonNullable<ProviderDefinition['grants']>
 
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -214,12 +217,20 @@ export function emulate({ definition, values, client, person, variant, now }: Em
         reading.expires_in ?? ['/expires_in'],
         LIFETIME / { s: 1, ms: 0.001, min: 60, h: 3600 }[reading.expires_in_unit ?? 's'],
       )
+    nameBase(body, 'token_response')
     if (definition.discovery.type === 'oidc' && token.nonce !== null)
       body['id_token'] = `${encode({ alg: 'RS256' })}.${encode({
         ...{ iss: server.issuer, aud: client.client_id, sub: 'subject', nonce: token.nonce, name: 'Person' },
         ...{ iat: Math.floor(now() / 1000), exp },
       })}.c2ln`
     return answer(200, body)
+  }
+
+  /** The API's host, where this answer is the one that tells it. */
+  const nameBase = (body: Record<string, unknown>, where: 'token_response' | 'identity'): void => {
+    const { base_url_from: from } = definition.resource
+    if (from && (from.in ?? 'token_response') === where)
+      setAt(body, from.pointer, `https://api.${from.under[variant % from.under.length] ?? ''}`)
   }
 
   const apiAnswer = (request: HttpRequest): HttpAnswer => {
@@ -235,6 +246,9 @@ export function emulate({ definition, values, client, person, variant, now }: Em
     const body: Record<string, unknown> = { sub: 'subject' }
     if (definition.identity?.subject !== undefined) setAt(body, definition.identity.subject, 'subject')
     if (definition.identity?.label !== undefined) setAt(body, definition.identity.label, 'Person')
+    if (request.body !== definition.identity?.body && request.url === place(definition.identity?.url))
+      complaints.push('the API was asked who this is in other words than the definition’s')
+    nameBase(body, 'identity')
     return answer(200, body)
   }
 
@@ -251,10 +265,16 @@ export function emulate({ definition, values, client, person, variant, now }: Em
       const where = { verification_uri: 'https://provider.example/device', user_code: 'ABCD-EFGH' }
       return Promise.resolve(answer(200, { device_code: random(), ...where, expires_in: 600, interval: 0.01 }))
     }
-    if (path === server.revocation_endpoint) {
-      refreshTokens.delete(looseParams(request).get('token') ?? '')
-      return Promise.resolve(answer(200, {}))
+    const ending = revocationAnswer(definition, request, {
+      ...{ client_id: client.client_id, secret, values, complaints },
+      standard: server.revocation_endpoint,
+      holds: (token) => refreshTokens.has(token) || accessTokens.has(token),
+    })
+    if (ending?.ended) {
+      refreshTokens.clear()
+      accessTokens.clear()
     }
+    if (ending) return Promise.resolve(ending.answer)
     return Promise.resolve(apiAnswer(request))
   }
 
@@ -301,6 +321,7 @@ export function emulate({ definition, values, client, person, variant, now }: Em
     enterUserCode: () => {
       userCodeEntered = true
     },
+    anyGrant: () => refreshTokens.size + accessTokens.size > 0,
     lifetime: LIFETIME,
     authorizations,
     complaints,
@@ -356,45 +377,3 @@ const pick = (pointers: readonly string[], variant: number): string => pointers[
 const pickName = (names: readonly string[] | undefined, standard: string, variant: number): string =>
   names === undefined ? standard : pick(names, variant)
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-const answer = (status: number, body: object): HttpAnswer => ({
-  status,
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(body),
-})
-
-const headerOf = ({ headers }: HttpRequest, name: string): string | undefined =>
-  Object.entries(headers).find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1]
-
-/** Puts a value where the pointer says (RFC 6901), making the objects on the way. */
-function setAt(body: Record<string, unknown>, pointer: string, value: unknown): void {
-  const keys = pointer.split('/').slice(1)
-  const last = keys.pop() ?? ''
-  let node = body
-  for (const key of keys) node = (node[key] ??= {}) as Record<string, unknown>
-  node[last] = value
-}
-
-/** The parameters in whatever encoding the definition demands; another one is none. */
-function readParams(request: HttpRequest, { method = 'POST', content_type = 'form' }: Operation): Params {
-  if (request.method !== method) return new Map()
-  const type = headerOf(request, 'content-type') ?? ''
-  const wanted = {
-    form: 'x-www-form-urlencoded',
-    json: 'application/json',
-    multipart: 'multipart/form-data',
-    query: '',
-  }
-  const as = method === 'GET' ? 'query' : content_type
-  return type.includes(wanted[as]) ? looseParams(request) : new Map()
-}
-
-function looseParams(request: HttpRequest): Params {
-  const { body = '' } = request
-  const type = headerOf(request, 'content-type') ?? ''
-  if (type.includes('json')) return new Map(Object.entries(JSON.parse(body) as Record<string, string>))
-  if (type.includes('multipart'))
-    return new Map(
-      [...body.matchAll(/name="([^"]+)"\r\n\r\n([^]*?)\r\n--/gu)].map(([, name = '', value = '']) => [name, value]),
-    )
-  return new Map(new URLSearchParams(body === '' ? new URL(request.url).search : body))
-}

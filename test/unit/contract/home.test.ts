@@ -66,6 +66,7 @@ describe('the names in it', () => {
       clients: '/h/clients',
       identity: '/h/identity.pem',
       providers: '/h/providers',
+      providerMarks: '/h/providers.json',
       nativeHost: '/h/native-host.json',
       nativeHostFolder: '/h/native-host',
       run: '/h/run',

@@ -4,7 +4,8 @@
  * so what a test finds missing in its counts has not happened.
  */
 import type { AskingDoor, DecidingDoor, Line } from '../../../main/broker/doors.ts'
-import type { AccountRecord, ApiCall, ClientRecord } from '../../../main/broker/ports.ts'
+import type { ApiCall } from '../../../main/broker/api-call.ts'
+import type { AccountRecord, ClientRecord } from '../../../main/broker/ports.ts'
 import { Secret } from '../../../main/broker/secret.ts'
 import type { Use, UseEnd } from '../../../main/broker/use.ts'
 import type {

@@ -177,6 +177,73 @@ describe('a provider', () => {
       'with requests pushed ahead',
       { server: { ...plain.server, pushed_authorization_request_endpoint: 'https://op.example/par' } },
     ],
+    [
+      'with pushed requests in its own names',
+      {
+        server: { ...plain.server, pushed_authorization_request_endpoint: 'https://op.example/par' },
+        authorization_request: { rename: { client_id: 'client_key', scope: 'scopes' }, omit: ['nonce'] },
+        scope: { default: ['a'] },
+      },
+    ],
+    [
+      'that sends the browser to a page of the person’s own',
+      {
+        variables: { page: { title: 'Page', format: 'uri', example: 'https://example.com/callback' } },
+        redirect: { methods: ['https'], https_url: '${page}' },
+      },
+    ],
+    [
+      'whose sign-in tells the API’s host',
+      {
+        resource: { ...plain.resource, base_url_from: { pointer: '/urls/api', under: ['api.example', 'eu.example'] } },
+      },
+    ],
+    [
+      'that tells it when it is asked who this is',
+      {
+        resource: {
+          ...plain.resource,
+          base_url_from: { in: 'identity', pointer: '/accounts/0/base', under: ['api.example'] },
+        },
+      },
+    ],
+    [
+      'that is asked who this is by a query',
+      {
+        identity: {
+          url: 'https://api.example/graphql',
+          method: 'POST',
+          body: '{"query":"{ me }"}',
+          subject: '/data/id',
+        },
+      },
+    ],
+    ['that ends a grant by a token alone', { revocation: { url: 'https://op.example/end', auth: 'bearer' } }],
+    [
+      'that ends a grant by the client, and deletes it',
+      {
+        revocation: {
+          method: 'DELETE',
+          url: 'https://op.example/apps/${client_id}/grant',
+          auth: 'client_basic',
+          content_type: 'json',
+          params: { access_token: '${token}' },
+          headers: { 'op-version': '2' },
+        },
+      },
+    ],
+    [
+      'that ends a grant by a form, and says so inside HTTP 200',
+      {
+        revocation: {
+          url: 'https://op.example/end',
+          auth: 'none',
+          token: ['refresh_token', 'access_token'],
+          params: { token: '${token}', type: '${token_type_hint}', id: '${client_id}', key: '${client_secret}' },
+          success_when: [{ http_status: [200], pointer: '/ok', in: [true] }, { pointer: '/revoked' }],
+        },
+      },
+    ],
     ['that does not let tokens be renewed', { grants: { authorization_code: {} }, lifecycle: { renew: 'sign_in' } }],
     [
       'for clients alone',

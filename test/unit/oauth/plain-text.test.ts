@@ -27,6 +27,19 @@ describe('plainText', () => {
     expect(plainText('bad code abc123!', 200, [new Secret('abc123')])).toBe('bad code [secret]!')
   })
 
+  it('strikes them out as they were written into the request, too', () => {
+    const secret = new Secret('a "key" +/=&')
+    const written = [
+      'a "key" +/=&',
+      encodeURIComponent('a "key" +/=&'),
+      new URLSearchParams({ s: 'a "key" +/=&' }).toString().slice(2),
+      JSON.stringify('a "key" +/=&').slice(1, -1),
+    ]
+    for (const form of written) expect(plainText(`got ${form}.`, 200, [secret])).toBe('got [secret].')
+    // Half a surrogate pair cannot be written into an address.
+    expect(plainText('got ab\ud800c.', 200, [new Secret('ab\ud800c')])).toBe('got [secret].')
+  })
+
   it('is one line of at most the limit, whatever arrives', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 600 }), fc.integer({ min: 1, max: 300 }), (value, limit) => {

@@ -1,4 +1,5 @@
 /** The definitions there are: nothing is read before it is asked for, what is kept is whole, and a broken one hides no other. */
+import { createHmac } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
@@ -29,10 +30,14 @@ const parses = vi.mocked(parseDefinition)
 
 let folder: string
 let lines: (readonly unknown[])[]
-const open = (): Library => openLibrary(folder, (...line) => void lines.push(line))
+/** As the vault's key does it. */
+const sign = (text: string): string => createHmac('sha256', 'key').update(text).digest('base64url')
+let marks: Record<string, string>
+const open = (): Library => openLibrary(folder, (...line) => void lines.push(line), sign)
 beforeEach(() => {
   folder = join(mkdtempSync(join(tmpdir(), 'vk-library-')), 'providers')
   lines = []
+  marks = {}
   parses.mockClear()
 })
 afterEach(() => {
@@ -53,10 +58,18 @@ resource:
 `.replace(from, to)
 
 /** Puts a file there as somebody else would. */
-function put(name: string, text: string): string {
+function drop(name: string, text: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   writeFileSync(join(folder, name), text)
   return join(folder, name)
+}
+
+/** Puts a file there as an earlier process of ours has. */
+function put(name: string, text: string): string {
+  const id = name.replace(/\.yaml$/u, '')
+  marks[id] = sign(JSON.stringify([id, text]))
+  writeFileSync(`${folder}.json`, JSON.stringify(marks))
+  return drop(name, text)
 }
 
 describe('what is read', () => {

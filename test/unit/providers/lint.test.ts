@@ -63,6 +63,25 @@ describe('what a schema cannot say', () => {
       { allow_insecure_http: true, ...resource({ base_urls: ['http://a.example/'] }) },
     ],
     ['a client id in a header of every call', resource({ headers: { 'Client-Id': '${client_id}' } })],
+    [
+      'a revocation with the client in its path and the token in its body',
+      {
+        revocation: {
+          method: 'DELETE',
+          url: 'https://api.acme.example/applications/${client_id}/grant',
+          auth: 'client_basic',
+          content_type: 'json',
+          params: { access_token: '${token}', hint: '${token_type_hint}', k: '${key}', s: '${client_secret}' },
+          headers: { 'Acme-Version': '2' },
+        },
+      },
+    ],
+    ['a page of the person’s own', { redirect: { methods: ['https'], https_url: '${base}' } }],
+    ['a host the sign-in tells', resource({ base_url_from: { pointer: '/instance_url', under: ['acme.example'] } })],
+    [
+      'a question with a body',
+      { identity: { url: 'https://acme.example/q', method: 'POST', body: '{"query":"{ me }"}' } },
+    ],
   ])('accepts %s', async (_, change) => {
     await expect(read(change)).resolves.toMatchObject({ id: 'acme' })
   })
@@ -224,6 +243,75 @@ describe('what a schema cannot say', () => {
       'a parameter that is left out twice',
       { server: token, grants: { client_credentials: { omit: ['scope', 'scope'] } } },
       'grants.client_credentials.omit has one name twice',
+    ],
+    ['a page nobody named', { redirect: { methods: ['https'] } }, 'redirect.https_url is missing'],
+    [
+      'a page that is plain http',
+      { redirect: { methods: ['https'], https_url: 'http://acme.example/cb' } },
+      'redirect.https_url is plain http',
+    ],
+    [
+      'a page by a text of any form',
+      { redirect: { methods: ['https'], https_url: 'https://acme.example/${note}' } },
+      'redirect.https_url uses ${note}, whose format may be anything',
+    ],
+    [
+      'a revocation in plain http',
+      { revocation: { url: 'http://acme.example/end', auth: 'bearer' } },
+      'revocation.url is plain http',
+    ],
+    [
+      'a revocation with the token in its address',
+      { revocation: { url: 'https://acme.example/${token}', auth: 'bearer' } },
+      'revocation.url uses ${token}',
+    ],
+    [
+      'a revocation at a host the client names',
+      { revocation: { url: 'https://${client_id}/end', auth: 'bearer' } },
+      'revocation.url uses ${client_id} in its host',
+    ],
+    [
+      'a revocation that hands in nothing',
+      { revocation: { url: 'https://acme.example/end', auth: 'client_basic', params: { a: 'b' } } },
+      'revocation.params has no ${token}',
+    ],
+    [
+      'a revocation that says who asks by itself',
+      { revocation: { url: 'https://acme.example/end', auth: 'bearer', headers: { Authorization: 'x' } } },
+      'revocation.headers.Authorization is set by the program itself',
+    ],
+    [
+      'a revocation in another alphabet',
+      { revocation: { url: 'https://acme.example/end', auth: 'bearer', method: 'PUT' } },
+      'revocation.method must be one of POST, DELETE',
+    ],
+    [
+      'a variable that is called as the token is',
+      {
+        ...variables({ token: { title: 'T', format: 'text' } }),
+        revocation: { url: 'https://acme.example/end', auth: 'bearer' },
+      },
+      'variables.token is a name that revocation has already',
+    ],
+    [
+      'a host under a whole registry',
+      resource({ base_url_from: { pointer: '/h', under: ['com'] } }),
+      'resource.base_url_from.under[0] is not of the form',
+    ],
+    [
+      'a host that nobody is asked for',
+      resource({ base_url_from: { in: 'identity', pointer: '/h', under: ['acme.example'] } }),
+      'resource.base_url_from needs identity.url',
+    ],
+    [
+      'a question with a body and no way to send it',
+      { identity: { url: 'https://acme.example/q', body: '{}' } },
+      'identity.body needs method POST',
+    ],
+    [
+      'a question that is no JSON',
+      { identity: { url: 'https://acme.example/q', method: 'POST', body: '{ me }' } },
+      'identity.body is not JSON',
     ],
     ['reobtain by nobody', { lifecycle: { renew: 'reobtain' } }, 'lifecycle.renew is reobtain'],
     [

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { ActivityAction, ActivityEntry } from '../../../main/contract/model.ts'
 import { choicesOf, everything, fits, toJson, who } from '../../../renderer/activity-filter.ts'
 import { busiest, countByHour, total } from '../../../renderer/hours.ts'
-import { actionWords, outcomeWords } from '../../../renderer/terms.ts'
+import { actionWords, outcomeWords } from '../../../renderer/activity-terms.ts'
 
 const row = (more: Partial<ActivityEntry> = {}): ActivityEntry => ({
   id: 1,

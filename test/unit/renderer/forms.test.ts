@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { BrokerError } from '../../../main/contract/errors.ts'
 import { windowCalls } from '../../../main/contract/window-api.ts'
 import { unwrap } from '../../../renderer/bridge.ts'
-import { emptyDraft, fieldOf, requestOf } from '../../../renderer/link-draft.ts'
+import { clientWanted, emptyDraft, fieldOf, flowOf, requestOf, withoutPassword } from '../../../renderer/link-draft.ts'
 import { missingScopes } from '../../../renderer/link-memory.ts'
 import { hrefOf, parentOf, parseRoute } from '../../../renderer/navigation.ts'
 import { shortcutOf } from '../../../renderer/shortcuts.ts'
@@ -44,6 +44,44 @@ describe('requestOf', () => {
       scope: 'b a c d',
       label: 'Work',
     })
+  })
+})
+
+describe('the flow', () => {
+  const several = {
+    ...provider,
+    flows: ['browser', 'client-credentials', 'password'] as const,
+    client_fields: { secret: 'required', not_for: ['password'] } as const,
+  }
+  const draft = { ...emptyDraft(several), clientId: 'id', clientSecret: 's', username: ' ada ', password: ' p ' }
+
+  it('is the provider’s first, never a password, and named only where it was chosen', () => {
+    expect(flowOf(draft, several)).toBe('browser')
+    expect(flowOf(draft, { ...several, flows: ['password', 'device'] })).toBe('device')
+    expect(flowOf(draft, { ...several, flows: ['password'] })).toBeUndefined()
+    expect(flowOf(draft, provider)).toBe('browser')
+    const request = requestOf(draft, several, false)
+    for (const name of ['flow', 'username', 'password']) expect(request).not.toHaveProperty(name)
+    expect(requestOf({ ...draft, flow: 'client-credentials' }, several, false)).toMatchObject({
+      ...{ flow: 'client-credentials', client_id: 'id', client_secret: 's' },
+    })
+  })
+
+  it('with a password names no client, and leaves nothing of it in what is remembered', () => {
+    const request = requestOf({ ...draft, flow: 'password' }, several, false)
+    expect(request).toEqual({ provider: 'p', open_browser: false, flow: 'password', username: 'ada', password: ' p ' })
+    expect(windowCalls.link(request, '')).toEqual(request)
+    expect(withoutPassword(request)).toEqual({ provider: 'p', open_browser: false, flow: 'password' })
+  })
+
+  it('says what of the client is needed; a summary that does not say leaves it open', () => {
+    expect(clientWanted(draft, several)).toEqual({ id: 'required', secret: 'required' })
+    expect(clientWanted({ ...draft, flow: 'password' }, several)).toEqual({ id: 'none', secret: 'none' })
+    expect(clientWanted(draft, { ...several, client_fields: { secret: 'none' } })).toEqual({
+      id: 'required',
+      secret: 'none',
+    })
+    expect(clientWanted(draft, provider)).toEqual({ id: 'optional', secret: 'optional' })
   })
 })
 
