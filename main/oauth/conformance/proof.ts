@@ -155,7 +155,9 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
   const resource = indicator === undefined ? undefined : fill(indicator, values)
   const demandResource = (what: string, text: string): void => {
     const requests = [definition.authorization_request, ...Object.values(definition.grants ?? {})]
-    const changed = requests.some((one) => [...(one?.omit ?? []), ...Object.keys(one?.rename ?? {})].includes('resource'))
+    const changed = requests.some((one) =>
+      [...(one?.omit ?? []), ...Object.keys(one?.rename ?? {})].includes('resource'),
+    )
     if (resource === undefined || changed) return
     if (!text.includes(resource) && !text.includes(encodeURIComponent(resource)))
       complaints.push(`${what}: the resource is missing`)
