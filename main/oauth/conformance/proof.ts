@@ -1,8 +1,8 @@
 /**
- * What stands before the emulated provider where a definition wants keys: proofs of the account's with every request for
- * tokens and with every token (RFC 9449), assertions of the client's instead of a secret (RFC 7523). The rule: it demands
- * what the definition says, verifies for itself, shares no code with what signs, and hands on to the emulator the request
- * as it would be without.
+ * What stands before the emulated provider where a definition wants more than a secret: proofs of the account's key with
+ * every request for tokens and with every token (RFC 9449), assertions by the client's key (RFC 7523), the resource that
+ * tokens are for (RFC 8707). The rule: it demands what the definition says, verifies for itself, shares no code with what
+ * signs, and hands on to the emulator the request as it would be without.
  */
 import {
   createHash,
@@ -53,7 +53,8 @@ interface Jwt {
 
 /** The emulator, behind the demands of its definition; as it is where there are none. */
 export function demandProof(emulator: Emulator, { definition, values, client_id, client_key }: Wanted): Emulator {
-  if (definition.dpop === undefined && !client_key) return emulator
+  const { indicator } = definition.resource
+  if (definition.dpop === undefined && !client_key && indicator === undefined) return emulator
   const metadata = emulator
     .http({ url: 'https://op.example/.well-known/', method: 'GET', headers: {}, max_bytes: 0, timeout: 0 })
     .then(({ body }) => (parse(body ?? '') ?? {}) as Server)
@@ -150,6 +151,18 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
     return undefined
   }
 
+  /** RFC 8707 section 2, unless a request is said to be without. */
+  const resource = indicator === undefined ? undefined : fill(indicator, values)
+  const demandResource = (what: string, text: string): void => {
+    const requests = [definition.authorization_request, ...Object.values(definition.grants ?? {})]
+    const changed = requests.some((one) =>
+      [...(one?.omit ?? []), ...Object.keys(one?.rename ?? {})].includes('resource'),
+    )
+    if (resource === undefined || changed) return
+    if (!text.includes(resource) && !text.includes(encodeURIComponent(resource)))
+      complaints.push(`${what}: the resource is missing`)
+  }
+
   const own = Object.values(definition.grants ?? {}).map(({ endpoint }) => endpoint && fill(endpoint, values))
   const clientPlaces = (server: Server): readonly (string | undefined)[] => [
     ...['pushed_authorization_request_endpoint', 'revocation_endpoint', 'device_authorization_endpoint'].map(
@@ -163,12 +176,15 @@ export function demandProof(emulator: Emulator, { definition, values, client_id,
       const server = await metadata
       const path = request.url.split('?')[0] ?? ''
       const authorization = fieldOf(request, 'authorization') ?? ''
+      if (path === server['token_endpoint'] || own.includes(path))
+        demandResource('token request', `${request.url} ${request.body ?? ''}`)
       if (path === server['token_endpoint']) return tokens(request, server)
       if (clientPlaces(server).includes(path)) return emulator.http(asserted(request, server))
       if (path.includes('/.well-known/')) return published(await emulator.http(request))
       return emulator.http(definition.dpop === undefined ? request : proven(request, authorization))
     },
     authorize: (url, choice) => {
+      demandResource('authorization', requestOf(url).toString())
       if (definition.dpop !== undefined) bound.announced = requestOf(url).get('dpop_jkt')
       if (bound.announced === null) complaints.push('authorization: no dpop_jkt')
       return emulator.authorize(url, choice)

@@ -74,6 +74,15 @@ describe('a provider', () => {
       2,
     ],
     ['for one resource', { resource: { ...plain.resource, indicator: 'https://api.example/' } }, 0],
+    [
+      'for one resource, on another device and for the client itself',
+      {
+        ...{ client: key, resource: { ...plain.resource, indicator: 'https://api.example/' } },
+        server: { ...plain.server, device_authorization_endpoint: 'https://op.example/device' },
+        grants: { [device]: {}, client_credentials: {}, refresh_token: {} },
+      },
+      0,
+    ],
   ])('%s', async (_, change, bound) => {
     const checks = await conform({ ...plain, ...change }, realClock)
     expect(checks.length).toBeGreaterThan(3)
@@ -146,6 +155,18 @@ describe('what is missing is seen', () => {
     await ask(emulator, { dpop: jwt(header, { ...claims, jti: 'k', nonce }) }, grant)
     await ask(emulator, { dpop: jwt(header, { ...claims, jti: 'k', nonce }) }, grant)
     expect(emulator.complaints.join('\n')).toMatch(/used before/u)
+  })
+
+  it('a request without the resource', async () => {
+    const emulator = guarded({ resource: { ...plain.resource, indicator: 'https://api.example/' } })
+    await ask(emulator, {}, 'grant_type=refresh_token&resource=https%3A%2F%2Fapi.example%2F')
+    expect(emulator.complaints).toEqual([])
+    await ask(emulator, {}, 'grant_type=refresh_token')
+    emulator.authorize('https://op.example/authorize?client_id=me&redirect_uri=http://127.0.0.1/', 'allow')
+    expect(emulator.complaints.filter((one) => one.endsWith('the resource is missing'))).toEqual([
+      'token request: the resource is missing',
+      'authorization: the resource is missing',
+    ])
   })
 
   it('an API call with the token alone, and one with a proof for another token', async () => {
