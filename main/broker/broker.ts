@@ -269,7 +269,8 @@ export class Broker {
       const { id, label, provider, state, scope } = this.#desk.view(record)
       const whole = grants.some((grant) => grant.scope === '')
       const held = new Set(grants.flatMap((grant) => [...scopeSet(grant.scope)]))
-      const rights = grants.some((grant) => grant.right === 'read') ? (['use', 'read'] as const) : (['use'] as const)
+      const reads = client.session?.right !== 'use' && grants.some((grant) => grant.right === 'read')
+      const rights = reads ? (['use', 'read'] as const) : (['use'] as const)
       return { id, label, provider, state, scope: whole ? scope : [...held].join(' '), rights }
     })
     return { accounts }
