@@ -24,7 +24,10 @@ interface Seen {
 export type ProvenRequest = Omit<ProofClaims, 'issued_at' | 'nonce'>
 
 const refused = (why: string): BrokerError =>
-  new BrokerError('invalid_client', `This program signs its requests (${proofHeader}): ${why}.`)
+  new BrokerError('invalid_client', `This program signs its requests (${proofHeader}): ${why}.`, {
+    // What the command line signs with; any other program knows where its own key is.
+    resolve: { command: 'export VALETKEY_CLIENT_KEY=FILE' },
+  })
 
 export class Possession {
   readonly #clock: Clock

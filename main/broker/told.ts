@@ -25,7 +25,8 @@ export async function accountsOf(desk: Desk, client: ClientRecord): Promise<Acco
     const { id, label, provider, state, scope } = desk.view(record)
     const whole = grants.some((grant) => grant.scope === '')
     const held = new Set(grants.flatMap((grant) => [...scopeSet(grant.scope)]))
-    const reads = !record.use_only && grants.some((grant) => grant.right === 'read')
+    const mayRead = client.session?.right !== 'use' && !record.use_only
+    const reads = mayRead && grants.some((grant) => grant.right === 'read')
     const rights = reads ? (['use', 'read'] as const) : (['use'] as const)
     const account = { id, label, provider, state, scope: whole ? scope : [...held].join(' '), rights }
     return { ...account, ...placesOf(await desk.tokens.connection(id)) }

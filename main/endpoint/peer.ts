@@ -86,6 +86,8 @@ interface Holder {
 export function holdersOf(output: string, ours: string): readonly Holder[] {
   if (ours === '') return []
   return output.split('\n').flatMap((line) => {
+    // There may be thousands, and one of them is meant.
+    if (!line.includes(` ${ours} `)) return []
     const row = /^u_\S+\s+ESTAB\s+\d+\s+\d+\s+\S.*?\s(\d+)\s+\S+\s+(\d+)\s+users:\((.*)\)\s*$/u.exec(line)
     return row?.[2] === ours ? usersIn(row[3] ?? '', row[1] ?? '') : []
   })

@@ -8,6 +8,7 @@ import type { AccessRequest, AccountChoice, Client, Grant } from '../../main/con
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
 import { collect, startCli, startDaemon, until, type RunningDaemon } from '../setup/daemon.ts'
 import { approve, linkAccount, pairProgram } from '../setup/link.ts'
+import { startHost } from '../setup/native-host.ts'
 import { SigningClient } from '../setup/signing-client.ts'
 
 let provider: IdentityProvider
@@ -133,6 +134,25 @@ describe('who asks', () => {
     expect((await daemon.cli(['requests'])).stdout).toContain(`process ${String(asking.pid)}`)
     await daemon.cli(['deny', request.id])
     expect((await result).code).toBe(6)
+  })
+})
+
+describe('who asks through a browser', () => {
+  it('is the extension, as the relay says, beside the process that relays', async () => {
+    const extension = 'abcdefghijklmnopabcdefghijklmnop'
+    const { code, stderr } = await daemon.cli(['native-host', 'install', '--extension-id', extension])
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    const token = await pairProgram(daemon, 'an extension', 'extension')
+    const host = startHost(daemon.paths.home, [`chrome-extension://${extension}/`])
+    host.send({ id: 'a', call: 'requestAccess', argument: { account: 'ada' }, client_token: token })
+    expect(await host.answer('a')).toMatchObject({ value: { state: 'pending' } })
+    const { requests } = await json<{ requests: AccessRequest[] }>('requests')
+    const request = requests.find(({ client }) => client.name === 'an extension')
+    expect(request?.peer).toMatchObject({ verified: true, executable: realpathSync(process.execPath) })
+    expect(request?.peer?.says).toBe(`browser extension ${extension} in ${realpathSync(process.execPath)}`)
+    expect((await daemon.cli(['requests'])).stdout).toContain(`for browser extension ${extension}`)
+    host.close()
+    await daemon.cli(['deny', request?.id ?? ''])
   })
 })
 

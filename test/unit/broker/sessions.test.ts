@@ -39,7 +39,8 @@ describe('what a session may', () => {
     await allowReading('a')
     const child = required(await start())
     expect(child.id).toBe(agent.id)
-    expect((await desk.broker.asking.accounts(child)).accounts).toMatchObject([{ id: 'a' }])
+    expect((await desk.broker.asking.accounts(child)).accounts).toMatchObject([{ id: 'a', rights: ['use'] }])
+    expect((await desk.broker.asking.accounts(agent)).accounts).toMatchObject([{ rights: ['use', 'read'] }])
     expect(desk.broker.asking.ready(child, { account: 'a' })).toBeUndefined()
     expect(await refusal(desk.broker.asking.token(child, { account: 'a' }, line()))).toBe('access_denied')
     expect(await refusal(desk.broker.asking.invalidate(child, { account: 'a', token_id: 'x' }, line()))).toBe(
