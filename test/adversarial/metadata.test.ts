@@ -166,7 +166,7 @@ describe('what is asked', () => {
     for (const [turn, request] of good().entries()) {
       const { host } = request.server
       expect(host).toMatch(/^127\.0\.0\.1:\d+$/u)
-      const send = async (identity: { readonly uid?: number; readonly gid?: number }): Promise<string> => {
+      const connectAs = async (identity: { readonly uid?: number; readonly gid?: number }): Promise<string> => {
         const child = spawn(process.execPath, ['-e', program, host.split(':')[1] ?? ''], {
           ...identity,
           cwd: '/',
@@ -178,9 +178,9 @@ describe('what is asked', () => {
       // Only root can become somebody else; anybody else's tests find out no more than that they themselves get in.
       const canTry = process.getuid?.() === 0 && process.platform === 'linux'
       const strangers = canTry ? [{ uid: 65_534, gid: 65_534 }] : []
-      for (const stranger of strangers) expect(await send(stranger)).toBe('closed')
+      for (const stranger of strangers) expect(await connectAs(stranger)).toBe('closed')
       expect(await asked()).toBe(before + turn)
-      expect(await send({})).toContain('access_token')
+      expect(await connectAs({})).toContain('access_token')
     }
   })
 })
