@@ -2,13 +2,14 @@
  * Who else could ask a metadata server on loopback: web pages, in a real Chromium; names that lead here; programs that were
  * tricked into fetching; other users. The rule: beside the refusal, the broker's own record shows that no token was asked for.
  */
+import { spawn } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser } from '../e2e/browser.ts'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { startDaemon, type RunningDaemon } from '../setup/daemon.ts'
+import { collect, startDaemon, type RunningDaemon } from '../setup/daemon.ts'
 import { linkAccount } from '../setup/link.ts'
 import { startMetadata, type MetadataServer } from '../setup/metadata.ts'
 import { sendRaw } from '../unit/endpoint/wire.ts'
@@ -70,6 +71,18 @@ const raw = ({ server, path, headers }: Request, more: readonly string[] = [], l
 
 const send = (request: Request, text: string): ReturnType<typeof sendRaw> =>
   sendRaw(Number(request.server.host.split(':')[1]), text)
+
+/** Connects, sends its input, and prints what comes back. */
+const program = `
+const net = require('node:net')
+let input = ''
+process.stdin.setEncoding('latin1').on('data', (part) => (input += part)).on('end', () => {
+  const socket = net.connect(Number(process.argv[1]), '127.0.0.1')
+  socket.on('connect', () => socket.write(Buffer.from(input, 'latin1')))
+  socket.on('data', (part) => process.stdout.write(part))
+  socket.on('error', () => {})
+  socket.on('close', () => process.stdout.write('closed'))
+})`
 
 describe('what is asked', () => {
   it('Threat 1: the request every row changes brings a token', async () => {
@@ -148,8 +161,27 @@ describe('what is asked', () => {
     expect(await asked()).toBe(before)
   })
 
-  it('Threat 4: only on loopback', () => {
-    for (const { host } of [google, azure]) expect(host).toMatch(/^127\.0\.0\.1:\d+$/u)
+  it('Threat 4: only on loopback, and, where it can be tried, by no other user of the machine', async () => {
+    const before = await asked()
+    for (const [turn, request] of good().entries()) {
+      const { host } = request.server
+      expect(host).toMatch(/^127\.0\.0\.1:\d+$/u)
+      const connectAs = async (identity: { readonly uid?: number; readonly gid?: number }): Promise<string> => {
+        const child = spawn(process.execPath, ['-e', program, host.split(':')[1] ?? ''], {
+          ...identity,
+          cwd: '/',
+          env: {},
+        })
+        child.stdin.end(raw(request))
+        return (await collect(child)).stdout
+      }
+      // Only root can become somebody else; anybody else's tests find out no more than that they themselves get in.
+      const canTry = process.getuid?.() === 0 && process.platform === 'linux'
+      const strangers = canTry ? [{ uid: 65_534, gid: 65_534 }] : []
+      for (const stranger of strangers) expect(await connectAs(stranger)).toBe('closed')
+      expect(await asked()).toBe(before + turn)
+      expect(await connectAs({})).toContain('access_token')
+    }
   })
 })
 

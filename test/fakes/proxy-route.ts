@@ -73,7 +73,7 @@ export async function startProxyRoute({ broker, api, tokenOf }: Options): Promis
     const body = Buffer.from(await answer.arrayBuffer())
     const text = body.toString('latin1')
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' })
-    response.end(text.includes(token) ? text.replaceAll(token, '[token]') : body)
+    response.end(text.includes(token) ? text.replaceAll(token, '*'.repeat(token.length)) : body)
   }
   const open = new Set<Socket>()
   const front = createSocketServer((from) => {

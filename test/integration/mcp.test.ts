@@ -71,6 +71,7 @@ describe('an agent over stdio', () => {
   it('asks for access, shows what the person has to do, and sees what they decided', async () => {
     const refused = await agent.call('call_api', { account: 'ada', path: '/echo' })
     expect(refused).toMatchObject({ isError: true, structured: { error: 'consent_required' } })
+    expect(refused.text).toMatch(/^call: request_access$/mu)
     const asked = await agent.call('request_access', { account: 'ada', reason: 'to file the claim' })
     expect(asked).toMatchObject({ isError: false, structured: { state: 'pending' } })
     const request_id = String(asked.structured['request_id'])
@@ -105,7 +106,11 @@ describe('an agent over stdio', () => {
       method: 'POST',
       url: '/echo?claim=7',
       body: '{"amount":12}',
-      headers: { 'x-claim': '7', 'content-type': 'application/json', authorization: 'Bearer [token]' },
+      headers: {
+        'x-claim': '7',
+        'content-type': 'application/json',
+        authorization: expect.stringMatching(/^Bearer \*+$/u) as string,
+      },
     })
   })
 
@@ -133,7 +138,7 @@ describe('an agent over stdio', () => {
   })
 
   it('was never told a secret: of all that went in and out, none is one', async () => {
-    expect(agent.spoken()).toContain('Bearer [token]')
+    expect(agent.spoken()).toContain('Bearer ****')
     await expectNoSecret(agent.spoken())
   })
 
@@ -197,7 +202,7 @@ describe('an agent over streamable HTTP', () => {
       const one = await call('call_api', { account: 'ada', path: '/echo' })
       return one.isError ? undefined : one
     })
-    expect(answer.text).toContain('Bearer [token]')
+    expect(answer.text).toContain('Bearer ****')
     await expect(connect('another agent')).rejects.toThrow('another agent’s')
     const again = await connect('claims helper')
     expect((await callTool(again, 'list_accounts', {})).structured).toMatchObject({ accounts: [{ label: 'ada' }] })

@@ -264,7 +264,7 @@ describe('who is asked', () => {
       }
       return requests[0]
     })
-    expect(request.reason).toBe('valetkey metadata google')
+    expect(request.reason).toBe('valetkey metadata google, for as long as it runs')
     const { stderr } = await daemon.cli(['token', 'grace', '--interaction', 'notify', '--json'], { env })
     const { resolve } = JSON.parse(stderr) as { resolve: { code: string } }
     await approve(daemon, request.id, resolve.code, ['--right', 'read', '--for', '1h'])
@@ -274,7 +274,7 @@ describe('who is asked', () => {
     const { clients } = JSON.parse(stdout) as { clients: { id: string; name: string }[] }
     await daemon.cli(['revoke', clients.find(({ name }) => name === 'deploy')?.id ?? ''])
     expect((await server.get(tokenPath, flavor)).status).toBe(403)
-    expect(server.said()).toContain('valetkey: ')
+    expect(server.said()).toContain('"error":"invalid_client"')
     await server.stop()
   })
 
@@ -283,7 +283,8 @@ describe('who is asked', () => {
     expect(await run(['--account', 'nobody'])).toMatchObject({ code: 8, stdout: '' })
     expect(await run([])).toMatchObject({ code: 2, stdout: '' })
     expect(await run(['--account', 'grace', '--port', '70000'])).toMatchObject({ code: 2, stdout: '' })
-    expect(await run(['--account', 'grace', '--', '/no/such/program'])).toMatchObject({ code: 8, stdout: '' })
+    expect(await run(['--account', 'grace', '--', '/no/such/program'])).toMatchObject({ code: 127, stdout: '' })
+    expect(await run(['--account', 'grace', '--', '/'])).toMatchObject({ code: 126, stdout: '' })
     expect(await run(['--account', 'grace', '--', 'sh', '-c', 'exit 7'])).toMatchObject({ code: 7, stderr: '' })
     const server = await startMetadata(daemon.paths.home, 'google', ['--account', 'grace'])
     expect(await run(['--account', 'grace', '--port', server.host.split(':')[1] ?? ''])).toMatchObject({ code: 2 })

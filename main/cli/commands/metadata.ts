@@ -18,7 +18,7 @@ import {
   type MetadataRequest,
   type Variables,
 } from '../metadata/metadata.ts'
-import { describe, neutralise, print, say, sayPlain, printJson } from '../output.ts'
+import { fail, neutralise, print, printJson, say } from '../output.ts'
 import { announce, requireClientToken } from '../token.ts'
 import type { Session } from './session.ts'
 
@@ -43,7 +43,7 @@ export async function serveMetadata(
   const port = parsePort(options.port)
   const project = options.project === undefined ? undefined : parseProject(options.project)
   if (options.as !== undefined) requireClientToken(env, options.as)
-  const reason = `valetkey metadata ${kind}`
+  const reason = `valetkey metadata ${kind}, for as long as it runs`
   // Asked once by hand: the person is here now, a wrong name is said now, and the account stays the same one from now on.
   const { account } = await callBroker(
     env,
@@ -70,11 +70,11 @@ export async function serveMetadata(
         return Array.isArray(value) ? value.join(', ') : value
       },
     }
-    sendAnswer(response, method === 'GET' ? await answer(cloud, request) : methodNotAllowed)
+    sendAnswer(response, method === 'GET' ? await answer(session, cloud, request) : methodNotAllowed)
   })
   const variables = kind === 'google' ? googleVariables(server.host) : azureVariables(server.host, secret)
   try {
-    if (command.length > 0) return await runChild(command, env, variables)
+    if (command.length > 0) return await runChild(session, command, variables)
     show(session, account.label, variables)
     await endSignal()
     return 0
@@ -83,14 +83,13 @@ export async function serveMetadata(
   }
 }
 
-async function answer(cloud: Cloud, request: MetadataRequest): Promise<MetadataAnswer> {
+async function answer(session: Session, cloud: Cloud, request: MetadataRequest): Promise<MetadataAnswer> {
   try {
     return await cloud.answer(request)
   } catch (thrown) {
-    const error = asBrokerError(thrown)
     // The program that asked often shows nothing of the answer, and the person may be reading here.
-    for (const line of describe(error)) sayPlain(line)
-    return cloud.refuse(error, request)
+    fail(thrown, session.json)
+    return cloud.refuse(asBrokerError(thrown), request)
   }
 }
 

@@ -174,8 +174,14 @@ export async function callTool(identity: Identity, name: string, argument: unkno
 
 /** The sentence and what to do, as a person reads it on a terminal; and the same as the body of every refusal. */
 function refusal(error: BrokerError): CallToolResult {
-  const shown = [`error: ${error.code}`, ...describe(error)].join('\n')
-  return { isError: true, content: [{ type: 'text', text: shown }], structuredContent: { ...error.toBody() } }
+  const lines = [`error: ${error.code}`, ...describe(error)]
+  // The broker speaks to programs that ask it directly; an agent has a tool for that.
+  if (error.code === 'consent_required') lines.push(`call: ${request.tool.name}`)
+  return {
+    isError: true,
+    content: [{ type: 'text', text: lines.join('\n') }],
+    structuredContent: { ...error.toBody() },
+  }
 }
 
 function json(value: object): CallToolResult {

@@ -4,30 +4,47 @@
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { isatty } from 'node:tty'
 import { BrokerError } from '../../contract/errors.ts'
+import type { Session } from '../commands/session.ts'
+import { fail } from '../output.ts'
 import type { Environment } from '../place.ts'
 import type { Variables } from './metadata.ts'
 
-/** Runs `command` to its end; gives its exit status, 128 and the signal's number where a signal ended it. */
-export async function runChild(command: readonly string[], env: Environment, variables: Variables): Promise<number> {
+const forwarded = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const
+/** What a terminal sends to everybody in the foreground, so that the child has it already. */
+const byTerminal: readonly string[] = ['SIGINT', 'SIGQUIT']
+
+/**
+ * Runs `command` to its end; gives its exit status, or what a shell gives (POSIX, Shell Command Language, section 2.8.2):
+ * 128 and the signal's number where a signal ended it, 127 and 126 where it is not there or cannot be run.
+ */
+export async function runChild(
+  { env, json }: Pick<Session, 'env' | 'json'>,
+  command: readonly string[],
+  variables: Variables,
+): Promise<number> {
   const [program = '', ...words] = command
   const child = spawn(program, words, { stdio: 'inherit', env: childEnvironment(env, variables) })
+  const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
   const forward = (signal: NodeJS.Signals): void => {
-    child.kill(signal)
+    if (!onTerminal || !byTerminal.includes(signal)) child.kill(signal)
   }
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
-  for (const signal of signals) process.on(signal, forward)
+  for (const signal of forwarded) process.on(signal, forward)
   try {
-    return await new Promise<number>((resolve, reject) => {
+    return await new Promise<number>((resolve) => {
       child.once('error', (cause) => {
-        reject(new BrokerError('not_found', `Cannot run ${JSON.stringify(program)}.`, { cause }))
+        const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+        const sentence = `${JSON.stringify(program)} ${isMissing ? 'is not there' : 'cannot be run'}.`
+        fail(new BrokerError(isMissing ? 'not_found' : 'invalid_request', sentence, { cause }), json)
+        resolve(isMissing ? 127 : 126)
       })
       child.once('close', (code, signal) => {
         resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
       })
     })
   } finally {
-    for (const signal of signals) process.off(signal, forward)
+    for (const signal of forwarded) process.off(signal, forward)
   }
 }
 
