@@ -4,6 +4,7 @@
  * another path than the one that was looked at (dot segments in any encoding, backslashes, empty segments, a user in front
  * of the host) is refused and not repaired; and a token crosses no network in the clear.
  */
+import type { Connection } from '../broker/ports.ts'
 import { proxyRoute } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 
@@ -46,18 +47,20 @@ export function proxyTarget(target: string): ProxyTarget | undefined {
 }
 
 /**
- * The address that `rest` means, among the API's `bases`: behind the first of them, or, when it is an absolute URL, the one
- * it lies in. Throws `invalid_request` for what is not plainly a path, `access_denied` for what lies in none of them.
+ * The address that `rest` means, among the API's: behind the first of them, or, when it is an absolute URL, the one it lies
+ * in. Throws `invalid_request` for what is not plainly a path, `access_denied` for what lies in none of them.
  */
-export function aimAt(rest: string, bases: readonly string[]): Aim {
+export function aimAt(rest: string, api: Pick<Connection, 'api_base_urls' | 'provider'>): Aim {
   const { origin, path, query } = partsOf(rest)
-  const places = bases.flatMap(placeOf)
+  const places = api.api_base_urls.flatMap(placeOf)
   const [first] = places
   if (!first)
-    throw invalid(
-      bases.length === 0
-        ? 'No API address is known for this account, so its token is sent nowhere; link it again with the one its provider has a parameter for.'
-        : 'This account’s API is reached in the clear, and its token is not sent that way.',
+    throw new BrokerError(
+      'invalid_request',
+      api.api_base_urls.length === 0
+        ? 'No API address is known for this account, so its token is sent nowhere; link it again with that address (--param).'
+        : 'The API of this account is reached in the clear, and its token is not sent that way.',
+      { resolve: { command: `valetkey providers show ${api.provider}` } },
     )
   if (origin === undefined) return aimOf(first, path === '' ? first.path : `${first.folder}${path}`, query)
   const named = path === '' ? '/' : path

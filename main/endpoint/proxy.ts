@@ -56,7 +56,7 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
     let use = await asking.use(client, request, call.exchange)
     let host: string | undefined
     try {
-      const aim = aimAt(call.rest, use.connection.api_base_urls)
+      const aim = aimAt(call.rest, use.connection)
       ;({ host } = aim)
       const body = await bodyOf(call)
       let answer = await send(call, use, aim, body)
