@@ -47,11 +47,10 @@ export function proxyTarget(target: string): ProxyTarget | undefined {
 }
 
 /**
- * The address that `rest` means, among the API's: behind the first of them, or, when it is an absolute URL, the one it lies
- * in. Throws `invalid_request` for what is not plainly a path, `access_denied` for what lies in none of them.
+ * The address that a destination means, among the API's: behind the first of them, or, when it is absolute, the one it lies
+ * in. Throws `invalid_request` where there is none, `access_denied` for what lies in none of them.
  */
-export function aimAt(rest: string, api: Pick<Connection, 'api_base_urls' | 'provider'>): Aim {
-  const { origin, path, query } = partsOf(rest)
+export function aimAt({ origin, path, query }: Destination, api: Pick<Connection, 'api_base_urls' | 'provider'>): Aim {
   const places = api.api_base_urls.flatMap(placeOf)
   const [first] = places
   if (!first)
@@ -73,15 +72,16 @@ export function aimAt(rest: string, api: Pick<Connection, 'api_base_urls' | 'pro
   return aimOf(place, named, query)
 }
 
-interface Parts {
+/** A destination with one reading; whether a token may go there is not said yet. */
+export interface Destination {
   /** Absent: relative. */
   readonly origin?: string
   readonly path: string
   readonly query: string
 }
 
-/** Throws `invalid_request`; what it lets through has one reading. */
-function partsOf(rest: string): Parts {
+/** What stands behind `proxy/`. Throws `invalid_request` for what is not plainly a path or an address. */
+export function destinationOf(rest: string): Destination {
   const at = rest.indexOf('?')
   const address = at === -1 ? rest : rest.slice(0, at)
   const query = at === -1 ? '' : rest.slice(at)

@@ -19,7 +19,7 @@ import type { Exchange } from './exchange.ts'
 import { secureHeaders } from './http-answer.ts'
 import { bodyLimit, methodNotAllowed } from './http-guard.ts'
 import { credentialed, isRepeatable, returned, wishesOf } from './proxy-headers.ts'
-import { aimAt, type Aim, type ProxyTarget } from './proxy-target.ts'
+import { aimAt, destinationOf, type Aim, type Destination, type ProxyTarget } from './proxy-target.ts'
 import { createUpstream } from './upstream.ts'
 
 /** Milliseconds for a token in place of one the API refused, and for a small body to arrive. */
@@ -42,7 +42,7 @@ type ServeProxy = (exchange: Exchange, client: ClientRecord, target: ProxyTarget
 interface Call {
   readonly exchange: Exchange
   readonly carriage: Carriage
-  readonly rest: string
+  readonly destination: Destination
   readonly method: string
   readonly repeatable: boolean
 }
@@ -56,7 +56,7 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
     let use = await asking.use(client, request, call.exchange)
     let host: string | undefined
     try {
-      const aim = aimAt(call.rest, use.connection)
+      const aim = aimAt(call.destination, use.connection)
       ;({ host } = aim)
       const body = await bodyOf(call)
       let answer = await send(call, use, aim, body)
@@ -116,9 +116,11 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
       return
     }
     exchange.carry(calls.of(client.id), async (carriage) => {
+      // Nobody is asked about a call that cannot be made.
+      const destination = destinationOf(target.rest)
       const request = parseUse({ ...wishesOf(carriage.fields), account: target.account, method }, '')
       const repeatable = isRepeatable(method, carriage.fields)
-      await carry({ exchange, carriage, rest: target.rest, method, repeatable }, client, request)
+      await carry({ exchange, carriage, destination, method, repeatable }, client, request)
     })
   }
 }

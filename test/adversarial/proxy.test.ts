@@ -69,7 +69,10 @@ describe('Threat 18: an agent as confused deputy', () => {
     }
     expect(api.requests).toEqual([])
     expect(other.requests).toEqual([])
-    expect(asking.ends.every(({ status }) => status === undefined)).toBe(true)
+    // About what is no path at all nobody was asked; the rest is what the person allowed, and its row says what became of it.
+    const asked = asking.calls.filter((call) => call === 'use GET work').length
+    expect(asking.ends).toHaveLength(asked)
+    expect(asking.ends.every(({ outcome, status }) => outcome === 'access_denied' && status === undefined)).toBe(true)
   })
 
   it('Threat 18: cannot use another program’s account, nor be taken for it by what it says of itself', async () => {
