@@ -13,6 +13,7 @@ import type { AccessToken, AccountRecord, ClientRecord, Ports, SignInOutcome } f
 import type { Secret } from './secret.ts'
 import { SignIns } from './sign-ins.ts'
 import { secondsOf, Tokens } from './tokens.ts'
+import { OpenUses } from './use.ts'
 
 type SignedIn = Extract<SignInOutcome, { kind: 'signed-in' }>
 
@@ -28,6 +29,7 @@ export class Desk {
   readonly tokens: Tokens
   readonly approvals: Approvals
   readonly signIns: SignIns
+  readonly uses = new OpenUses()
   /** The person wants nobody to be given anything just now. */
   paused = false
   /** Tells the surfaces that something they show has changed. */
@@ -224,6 +226,7 @@ export class Desk {
     this.clientsByHash.delete(client.token_hash)
     for (const key of this.#usageWritten.keys()) if (key.startsWith(`${client.id}\n`)) this.#usageWritten.delete(key)
     this.approvals.withdraw(client.id)
+    this.uses.end(client.id)
     const grants = this.grants.all().filter((grant) => grant.client_id === client.id)
     for (const grant of grants) this.grants.delete(grant.id)
     await this.ports.vault.removeClient(client.id)
@@ -233,16 +236,17 @@ export class Desk {
   /** As `dropClient`. */
   async dropGrant(grant: Grant): Promise<void> {
     this.grants.delete(grant.id)
+    if (this.grants.of(grant.client_id, grant.account_id).length === 0) this.uses.end(grant.client_id, grant.account_id)
     await this.ports.vault.removeGrant(grant.id)
   }
 
   async giveGrant(given: Omit<Grant, 'id' | 'granted_at'>): Promise<Grant> {
     const grant: Grant = { ...given, id: randomId(this.ports.randomness), granted_at: this.seconds() }
     await this.ports.vault.saveGrant(grant)
+    this.grants.put(grant)
     // A consent that is over explains nothing any more.
     for (const old of this.grants.of(grant.client_id, grant.account_id))
       if (!isLive(old, this.seconds())) await this.dropGrant(old)
-    this.grants.put(grant)
     return grant
   }
 

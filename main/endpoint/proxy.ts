@@ -10,7 +10,7 @@ import type { AskingDoor } from '../broker/doors.ts'
 import type { ClientRecord } from '../broker/ports.ts'
 import type { Use } from '../broker/use.ts'
 import { parseUse, type UseRequest } from '../contract/client-api.ts'
-import { asBrokerError } from '../contract/errors.ts'
+import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import { answerOf, judged, type ApiReply } from './api-reply.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 import type { Carriage } from './carriage.ts'
@@ -29,6 +29,8 @@ const methods = /^(?!TRACE$)[A-Z-]{1,32}$/u
 const refusedMethod = methodNotAllowed('GET, HEAD, POST, PUT, PATCH, DELETE')
 /** Hosts whose last nonce is remembered. */
 const nonceLimit = 256
+
+const takenBack = new BrokerError('consent_required', 'The person has taken back what allowed this.')
 
 interface ProxyOptions {
   readonly asking: AskingDoor
@@ -77,14 +79,16 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
       use.ended({ outcome: 'ok', host, status: answer.status })
       await deliver(call, use, aim, answer)
     } catch (thrown) {
-      const error = asBrokerError(thrown)
+      const error = use.signal.aborted ? takenBack : asBrokerError(thrown)
       const detail = error.code === 'server_error' ? {} : { detail: error.message }
       use.ended({
         outcome: call.exchange.signal.aborted ? 'gone' : error.code,
         ...(host !== undefined && { host }),
         ...detail,
       })
-      throw thrown
+      throw error
+    } finally {
+      use.close()
     }
   }
 
@@ -95,7 +99,7 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
     const length = Buffer.isBuffer(body) ? body.length : exchange.head.length
     const answer = answerOf(
       await upstream({
-        ...{ aim, method, body, signal: exchange.signal },
+        ...{ aim, method, body, signal: AbortSignal.any([exchange.signal, use.signal]) },
         headers: credentialed(carriage.fields, { headers, host: aim.host, method, length }),
         repeatable: repeatable && Buffer.isBuffer(body),
       }),
@@ -168,5 +172,5 @@ async function deliver({ carriage, method }: Call, use: Use, aim: Aim, answer: A
   if (empty) {
     answer.body.resume()
     response.end()
-  } else await pipeline(answer.body, concealing(token), response)
+  } else await pipeline(answer.body, concealing(token), response, { signal: use.signal })
 }

@@ -193,6 +193,29 @@ describe('Threat 7: an API that answers what it should not', () => {
   })
 })
 
+describe('Threat 18: what the person takes back', () => {
+  it('Threat 18: ends also where it has begun: a stream is cut, a call that waits is given up', async () => {
+    const { paths, api, asking } = await stage()
+    api.serve('/v1/stream', (_request, response) => {
+      response.writeHead(200)
+      response.write('begun')
+    })
+    api.serve('/v1/never', () => undefined)
+    const stream = new RawConnection(paths.socket)
+    stream.write(head(`GET ${through}stream`))
+    await until(() => stream.received.endsWith('begun\r\n'), 'the stream')
+    const waiting = ask(paths.socket, `${through}never`)
+    await until(() => api.requests.length === 2, 'both')
+    expect(asking.closed).toBe(0)
+    asking.taken.abort()
+    await stream.end()
+    expect(stream.received).not.toContain('\r\n0\r\n')
+    expect((await waiting).json).toMatchObject({ error: 'consent_required' })
+    await until(() => api.requests.every(({ aborted }) => aborted), 'the API to be let go')
+    expect(asking.closed).toBe(2)
+  })
+})
+
 describe('how a call is made', () => {
   it('keeps a connection that has served a refusal, and serves what is behind it', async () => {
     const { paths } = await stage()
