@@ -18,6 +18,7 @@ import { Sessions } from './sessions.ts'
 import { inProfile, Shifts } from './shifts.ts'
 import { SignIns } from './sign-ins.ts'
 import { secondsOf, Tokens } from './tokens.ts'
+import { OpenUses } from './use.ts'
 
 type SignedIn = Extract<SignInOutcome, { kind: 'signed-in' }>
 
@@ -35,6 +36,7 @@ export class Desk {
   readonly signIns: SignIns
   readonly shifts = new Shifts(this)
   readonly sessions: Sessions
+  readonly uses = new OpenUses()
   /** The person wants nobody to be given anything just now. */
   paused = false
   /** Tells the surfaces that something they show has changed. */
@@ -246,6 +248,7 @@ export class Desk {
     for (const key of this.#usageWritten.keys()) if (key.startsWith(`${client.id}\n`)) this.#usageWritten.delete(key)
     this.approvals.withdraw(client.id)
     this.sessions.endAll(client.id)
+    this.uses.end(client.id)
     const grants = this.grants.all().filter((grant) => grant.client_id === client.id)
     for (const grant of grants) this.grants.delete(grant.id)
     await this.ports.vault.removeClient(client.id)
@@ -255,6 +258,7 @@ export class Desk {
   /** As `dropClient`. */
   async dropGrant(grant: Grant): Promise<void> {
     this.grants.delete(grant.id)
+    if (this.grants.of(grant.client_id, grant.account_id).length === 0) this.uses.end(grant.client_id, grant.account_id)
     if (!grant.until_locked) await this.ports.vault.removeGrant(grant.id)
   }
 

@@ -38,8 +38,30 @@ export interface Use {
    * milliseconds as `invalidate` does, out of the same budget. Throws as `invalidate` does.
    */
   renew(timeout: number): Promise<Use>
+  /** Aborts when the person takes back what allows this call, or unlinks the account. */
+  readonly signal: AbortSignal
   /** Writes the row; the first end counts. */
   ended(end: UseEnd): void
+  /** Nothing passes any more. To be called in the end, whatever the end was. */
+  close(): void
+}
+
+/** Calls under way. The rule: what the person takes back ends with it, also where it has begun. */
+export class OpenUses {
+  readonly #open = new Set<{ readonly client_id: string; readonly account_id: string; readonly end: AbortController }>()
+
+  add(client_id: string, account_id: string): Pick<Use, 'signal' | 'close'> {
+    const end = new AbortController()
+    const open = { client_id, account_id, end }
+    this.#open.add(open)
+    return { signal: end.signal, close: () => void this.#open.delete(open) }
+  }
+
+  /** Ends those of a client, or of a client with one account. */
+  end(client_id: string, account_id?: string): void {
+    for (const open of this.#open)
+      if (open.client_id === client_id && (account_id === undefined || open.account_id === account_id)) open.end.abort()
+  }
 }
 
 /** The broker's own steps to a token, each of which throws what stands against the next. */
@@ -73,11 +95,12 @@ export async function beginUse(
     // What was for one use covers the whole of that use.
     const rest: Permit = { ...permit, claimed: [], shared: [...permit.shared, ...permit.claimed] }
     const ended = noteUse(desk, client, account, method, started)
+    const open = desk.uses.add(client.id, account.id)
     const callWith = ({ access, grant }: Given): Use => {
       const { connection } = grant.material
       const token_id = desk.tokenId(access)
       return {
-        ...{ account, connection, access, token_id, ended },
+        ...{ account, connection, access, token_id, ended, ...open },
         headers: (call) => servers.apiHeaders(connection, access, call),
         judge: (answer) => servers.judgeAnswer(connection, answer),
         renew: (timeout) => {

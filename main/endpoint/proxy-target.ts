@@ -4,6 +4,7 @@
  * another path than the one that was looked at (dot segments in any encoding, backslashes, empty segments, a user in front
  * of the host) is refused and not repaired; and a token crosses no network in the clear.
  */
+import type { Connection } from '../broker/ports.ts'
 import { proxyRoute } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
 
@@ -46,18 +47,19 @@ export function proxyTarget(target: string): ProxyTarget | undefined {
 }
 
 /**
- * The address that `rest` means, among the API's `bases`: behind the first of them, or, when it is an absolute URL, the one
- * it lies in. Throws `invalid_request` for what is not plainly a path, `access_denied` for what lies in none of them.
+ * The address that a destination means, among the API's: behind the first of them, or, when it is absolute, the one it lies
+ * in. Throws `invalid_request` where there is none, `access_denied` for what lies in none of them.
  */
-export function aimAt(rest: string, bases: readonly string[]): Aim {
-  const { origin, path, query } = partsOf(rest)
-  const places = bases.flatMap(placeOf)
+export function aimAt({ origin, path, query }: Destination, api: Pick<Connection, 'api_base_urls' | 'provider'>): Aim {
+  const places = api.api_base_urls.flatMap(placeOf)
   const [first] = places
   if (!first)
-    throw invalid(
-      bases.length === 0
-        ? 'No API address is known for this account, so its token is sent nowhere; link it again with the one its provider has a parameter for.'
-        : 'This account’s API is reached in the clear, and its token is not sent that way.',
+    throw new BrokerError(
+      'invalid_request',
+      api.api_base_urls.length === 0
+        ? 'No API address is known for this account, so its token is sent nowhere; link it again with that address (--param).'
+        : 'The API of this account is reached in the clear, and its token is not sent that way.',
+      { resolve: { command: `valetkey providers show ${api.provider}` } },
     )
   if (origin === undefined) return aimOf(first, path === '' ? first.path : `${first.folder}${path}`, query)
   const named = path === '' ? '/' : path
@@ -70,15 +72,16 @@ export function aimAt(rest: string, bases: readonly string[]): Aim {
   return aimOf(place, named, query)
 }
 
-interface Parts {
+/** A destination with one reading; whether a token may go there is not said yet. */
+export interface Destination {
   /** Absent: relative. */
   readonly origin?: string
   readonly path: string
   readonly query: string
 }
 
-/** Throws `invalid_request`; what it lets through has one reading. */
-function partsOf(rest: string): Parts {
+/** What stands behind `proxy/`. Throws `invalid_request` for what is not plainly a path or an address. */
+export function destinationOf(rest: string): Destination {
   const at = rest.indexOf('?')
   const address = at === -1 ? rest : rest.slice(0, at)
   const query = at === -1 ? '' : rest.slice(at)

@@ -10,7 +10,7 @@ import type { AskingDoor } from '../broker/doors.ts'
 import type { ClientRecord } from '../broker/ports.ts'
 import type { Use } from '../broker/use.ts'
 import { parseUse, type UseRequest } from '../contract/client-api.ts'
-import { asBrokerError } from '../contract/errors.ts'
+import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import { answerOf, judged, type ApiReply } from './api-reply.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 import type { Carriage } from './carriage.ts'
@@ -19,7 +19,7 @@ import type { Exchange } from './exchange.ts'
 import { secureHeaders } from './http-answer.ts'
 import { bodyLimit, methodNotAllowed } from './http-guard.ts'
 import { credentialed, isRepeatable, returned, wishesOf } from './proxy-headers.ts'
-import { aimAt, type Aim, type ProxyTarget } from './proxy-target.ts'
+import { aimAt, destinationOf, type Aim, type Destination, type ProxyTarget } from './proxy-target.ts'
 import { createUpstream } from './upstream.ts'
 
 /** Milliseconds for a token in place of one the API refused, and for a small body to arrive. */
@@ -29,6 +29,8 @@ const methods = /^(?!TRACE$)[A-Z-]{1,32}$/u
 const refusedMethod = methodNotAllowed('GET, HEAD, POST, PUT, PATCH, DELETE')
 /** Hosts whose last nonce is remembered. */
 const nonceLimit = 256
+
+const takenBack = new BrokerError('consent_required', 'The person has taken back what allowed this.')
 
 interface ProxyOptions {
   readonly asking: AskingDoor
@@ -42,7 +44,7 @@ type ServeProxy = (exchange: Exchange, client: ClientRecord, target: ProxyTarget
 interface Call {
   readonly exchange: Exchange
   readonly carriage: Carriage
-  readonly rest: string
+  readonly destination: Destination
   readonly method: string
   readonly repeatable: boolean
 }
@@ -56,7 +58,7 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
     let use = await asking.use(client, request, call.exchange)
     let host: string | undefined
     try {
-      const aim = aimAt(call.rest, use.connection.api_base_urls)
+      const aim = aimAt(call.destination, use.connection)
       ;({ host } = aim)
       const body = await bodyOf(call)
       let answer = await send(call, use, aim, body)
@@ -77,14 +79,16 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
       use.ended({ outcome: 'ok', host, status: answer.status })
       await deliver(call, use, aim, answer)
     } catch (thrown) {
-      const error = asBrokerError(thrown)
+      const error = use.signal.aborted ? takenBack : asBrokerError(thrown)
       const detail = error.code === 'server_error' ? {} : { detail: error.message }
       use.ended({
         outcome: call.exchange.signal.aborted ? 'gone' : error.code,
         ...(host !== undefined && { host }),
         ...detail,
       })
-      throw thrown
+      throw error
+    } finally {
+      use.close()
     }
   }
 
@@ -95,7 +99,7 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
     const length = Buffer.isBuffer(body) ? body.length : exchange.head.length
     const answer = answerOf(
       await upstream({
-        ...{ aim, method, body, signal: exchange.signal },
+        ...{ aim, method, body, signal: AbortSignal.any([exchange.signal, use.signal]) },
         headers: credentialed(carriage.fields, { headers, host: aim.host, method, length }),
         repeatable: repeatable && Buffer.isBuffer(body),
       }),
@@ -116,9 +120,11 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
       return
     }
     exchange.carry(calls.of(client.id), async (carriage) => {
+      // Nobody is asked about a call that cannot be made.
+      const destination = destinationOf(target.rest)
       const request = parseUse({ ...wishesOf(carriage.fields), account: target.account, method }, '')
       const repeatable = isRepeatable(method, carriage.fields)
-      await carry({ exchange, carriage, rest: target.rest, method, repeatable }, client, request)
+      await carry({ exchange, carriage, destination, method, repeatable }, client, request)
     })
   }
 }
@@ -166,5 +172,5 @@ async function deliver({ carriage, method }: Call, use: Use, aim: Aim, answer: A
   if (empty) {
     answer.body.resume()
     response.end()
-  } else await pipeline(answer.body, concealing(token), response)
+  } else await pipeline(answer.body, concealing(token), response, { signal: use.signal })
 }

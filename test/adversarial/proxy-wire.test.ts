@@ -83,6 +83,39 @@ describe('S1: requests that two readers could read differently', () => {
   })
 })
 
+describe('S1: several calls on one connection', () => {
+  it('S1: are answered in their order, and a body is read by its own call only', async () => {
+    const { paths, api } = await stage()
+    let first: () => void = () => undefined
+    api.serve('/v1/first', (_request, response) => {
+      first = () => response.writeHead(200, { 'content-length': '5' }).end('first')
+    })
+    const raw = new RawConnection(paths.socket)
+    raw.write(
+      `${head(`GET ${through}first`)}${head(`PUT ${through}second`, 'Content-Length: 4\r\n')}body${head('GET /v1/status')}`,
+    )
+    await until(() => api.requests.length === 2, 'both calls')
+    first()
+    expect(await raw.statuses(3)).toEqual([200, 200, 200])
+    expect(raw.received.indexOf('first')).toBeLessThan(raw.received.indexOf('/v1/second'))
+    expect(api.requests[1]?.body.toString()).toBe('body')
+  })
+
+  it('S1: are let go together when their connection ends', async () => {
+    const { paths, api } = await stage()
+    api.serve('/v1/open', () => undefined)
+    const raw = new RawConnection(paths.socket)
+    const calls = Array.from({ length: 5 }, () => head(`GET ${through}open`))
+    raw.write(calls.join(''))
+    await until(() => api.requests.length === calls.length, 'all')
+    raw.socket.destroy()
+    await until(() => api.requests.every(({ aborted }) => aborted), 'the API to be let go')
+    // Each of them counted; if one still did, so many more would not fit.
+    const again = Array.from({ length: callLimit }, () => ask(paths.socket, `${through}x`))
+    expect((await Promise.all(again)).map(({ status }) => status)).toEqual(Array<number>(callLimit).fill(200))
+  })
+})
+
 describe('S7: callers that vanish or never read', () => {
   /** An API that writes as long as anybody takes it. */
   const endless = (api: ApiServer): { written: number } => {
@@ -170,6 +203,18 @@ describe('S7: callers that vanish or never read', () => {
     raw.socket.destroy()
     await until(() => asking.signals[0]?.aborted === true, 'the question to be withdrawn')
     expect(api.requests).toEqual([])
+  })
+
+  it('S7: who goes before the API has answered takes the call along, and the row says so', async () => {
+    const { paths, api, asking } = await stage()
+    api.serve('/v1/never', () => undefined)
+    const raw = new RawConnection(paths.socket)
+    raw.write(head(`GET ${through}never`))
+    await until(() => api.requests.length === 1, 'the request')
+    raw.socket.destroy()
+    await until(() => api.requests[0]?.aborted === true, 'the API to be let go')
+    await until(() => asking.ends.length === 1, 'the row')
+    expect(asking.ends).toMatchObject([{ outcome: 'gone', host: `127.0.0.1:${String(api.port)}` }])
   })
 
   it('S7: calls count as their client’s until their answers have ended, however they end', async () => {

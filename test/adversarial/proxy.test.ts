@@ -69,7 +69,10 @@ describe('Threat 18: an agent as confused deputy', () => {
     }
     expect(api.requests).toEqual([])
     expect(other.requests).toEqual([])
-    expect(asking.ends.every(({ status }) => status === undefined)).toBe(true)
+    // About what is no path at all nobody was asked; the rest is what the person allowed, and its row says what became of it.
+    const asked = asking.calls.filter((call) => call === 'use GET work').length
+    expect(asking.ends).toHaveLength(asked)
+    expect(asking.ends.every(({ outcome, status }) => outcome === 'access_denied' && status === undefined)).toBe(true)
   })
 
   it('Threat 18: cannot use another program’s account, nor be taken for it by what it says of itself', async () => {
@@ -187,6 +190,29 @@ describe('Threat 7: an API that answers what it should not', () => {
     expect([answer.status, answer.headers['valetkey-error'], asking.renewed]).toEqual([401, undefined, 1])
     expect(api.requests).toHaveLength(2)
     expect(asking.ends).toEqual([{ outcome: 'ok', host: `127.0.0.1:${String(api.port)}`, status: 401 }])
+  })
+})
+
+describe('Threat 18: what the person takes back', () => {
+  it('Threat 18: ends also where it has begun: a stream is cut, a call that waits is given up', async () => {
+    const { paths, api, asking } = await stage()
+    api.serve('/v1/stream', (_request, response) => {
+      response.writeHead(200)
+      response.write('begun')
+    })
+    api.serve('/v1/never', () => undefined)
+    const stream = new RawConnection(paths.socket)
+    stream.write(head(`GET ${through}stream`))
+    await until(() => stream.received.endsWith('begun\r\n'), 'the stream')
+    const waiting = ask(paths.socket, `${through}never`)
+    await until(() => api.requests.length === 2, 'both')
+    expect(asking.closed).toBe(0)
+    asking.taken.abort()
+    await stream.end()
+    expect(stream.received).not.toContain('\r\n0\r\n')
+    expect((await waiting).json).toMatchObject({ error: 'consent_required' })
+    await until(() => api.requests.every(({ aborted }) => aborted), 'the API to be let go')
+    expect(asking.closed).toBe(2)
   })
 })
 

@@ -64,6 +64,23 @@ describe('approvals', () => {
     expect((grant?.until ?? 0) - Date.now() / 1000).toBeGreaterThan(7 * 3600)
   })
 
+  it('tells using an account from reading its tokens, and allowing the one is not allowing the other', async () => {
+    const { client } = await rig.house.addProgram('scribe', 'agent')
+    const line = { signal: new AbortController().signal, pending: () => undefined }
+    const answer = rig.house.broker.asking.use(client, { account, method: 'GET' }, line)
+    await rig.go('approvals')
+    const card = question('scribe wants to use your House account')
+    await expectShown(card.getByText('Use it through Valetkey.'))
+    await expectShown(card.getByText('The app never sees a token.'))
+    expect(await card.getByText('A working access token leaves Valetkey.').count()).toBe(0)
+    await allow(card).click()
+    expect((await answer).account.id).toBe(account)
+    const grants = [...rig.house.vault.grantRecords.values()].filter(({ client_id }) => client_id === client.id)
+    expect(grants).toMatchObject([{ right: 'use' }])
+    const asked = rig.house.broker.asking.token(client, { account, interaction: 'never' }, line)
+    expect(await outcome(asked)).toBe('consent_required')
+  })
+
   it('offers first what the preferences say', async () => {
     await rig.house.broker.deciding.on('console').configure({ approval_duration: '1h' })
     void program.token({ account })

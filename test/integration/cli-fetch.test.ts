@@ -68,6 +68,8 @@ describe('valetkey fetch', () => {
     writeFileSync(file, 'c=3\n')
     await run('work mail', 'x', '-d', `@${file}`, '-d', 'd=4')
     expect(bodyOf()).toBe('c=3&d=4')
+    await run('work mail', 'x', '--data-binary', `@${file}`)
+    expect([bodyOf(), last().headers['content-length']]).toEqual(['c=3\n', '4'])
     const bytes = randomBytes(2_000_000)
     const streaming = startCli(daemon.paths.home, [
       'fetch',

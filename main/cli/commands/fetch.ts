@@ -3,7 +3,7 @@
  * through as they come, in both directions; and any answer of the API is a success of this command, unless `--fail` says
  * otherwise, while a refusal of the broker's has the exit status of its code.
  */
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, statSync } from 'node:fs'
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -37,6 +37,8 @@ export interface FetchOptions {
 interface Body {
   readonly content: Buffer | Readable
   readonly type: string
+  /** Bytes, where that is known before. */
+  readonly length?: number
 }
 
 /** Bytes of a refusal that are read. */
@@ -150,14 +152,18 @@ function headersOf({ header = [] }: FetchOptions, body: Body | undefined): reado
     return [name, value.trim()]
   })
   const has = (name: string): boolean => given.some((word, at) => at % 2 === 0 && word.toLowerCase() === name)
-  const length = body && (Buffer.isBuffer(body.content) ? body.content.length : undefined)
   return [
     ...given,
     ...(has('user-agent') ? [] : ['User-Agent', 'valetkey-fetch']),
     ...(has('accept') ? [] : ['Accept', body?.type === json ? json : '*/*']),
     ...(!body || has('content-type') ? [] : ['Content-Type', body.type]),
-    ...(!body ? [] : length === undefined ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(length)]),
+    ...framingOf(body),
   ]
+}
+
+function framingOf(body: Body | undefined): readonly string[] {
+  if (!body) return []
+  return body.length === undefined ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(body.length)]
 }
 
 function wishesOf({ scope, interaction, timeout, reason, retryUnsafe }: FetchOptions): readonly string[] {
@@ -176,16 +182,19 @@ const json = 'application/json'
 function bodyOf({ data, dataBinary, jsonBody }: FetchOptions): Body | undefined {
   const given = [data, dataBinary, jsonBody].filter((one) => one !== undefined)
   if (given.length > 1) throw usage('Choose one of --data, --data-binary and --json-body.')
-  if (data)
-    return { content: data.some(isSource) ? Readable.from(joined(data)) : Buffer.from(data.join('&')), type: form }
-  const whole = dataBinary ?? jsonBody
-  if (whole === undefined) return undefined
-  return {
-    content: isSource(whole) ? Readable.from(chunksOf(whole)) : Buffer.from(whole),
-    type: jsonBody === undefined ? form : json,
+  if (data) {
+    if (data.some(isSource)) return { content: Readable.from(joined(data)), type: form }
+    return { ...whole(Buffer.from(data.join('&'))), type: form }
   }
+  const source = dataBinary ?? jsonBody
+  if (source === undefined) return undefined
+  const type = jsonBody === undefined ? form : json
+  if (!isSource(source)) return { ...whole(Buffer.from(source)), type }
+  const size = source === '@-' ? undefined : statSync(source.slice(1), { throwIfNoEntry: false })
+  return { content: Readable.from(chunksOf(source)), type, ...(size?.isFile() && { length: size.size }) }
 }
 
+const whole = (content: Buffer): Omit<Body, 'type'> => ({ content, length: content.length })
 const isSource = (word: string): boolean => word.startsWith('@')
 
 /** As curl does it: parts joined by `&`, and what comes from a file without its line ends and NULs. */

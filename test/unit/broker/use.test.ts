@@ -195,6 +195,47 @@ describe('a token the API refused', () => {
   })
 })
 
+describe('a call under way', () => {
+  const revoke = async (): Promise<void> => {
+    await person.revokeGrant({ id: (await person.snapshot()).grants[0]?.id ?? '' })
+  }
+
+  it.each([
+    ['the consent', revoke],
+    ['the pairing', () => person.revokeClient({ client: agent.id })],
+    ['the account', () => person.unlink({ account: 'a', keep_remote: true })],
+  ])('ends when the person takes back %s', async (_what, take) => {
+    const given = await allowed()
+    const other = await desk.pairAs('other')
+    await desk.consent(other, 'a')
+    const others = await use(other)
+    expect(given.signal.aborted).toBe(false)
+    await take()
+    expect(given.signal.aborted).toBe(true)
+    expect(others.signal.aborted).toBe((await person.snapshot()).accounts.length === 0)
+  })
+
+  it('goes on while another consent still allows it, and is forgotten when it is closed', async () => {
+    const given = await allowed()
+    await desk.consent(agent, 'a')
+    await revoke()
+    expect(given.signal.aborted).toBe(false)
+    const closed = await use()
+    closed.close()
+    await revoke()
+    expect([given.signal.aborted, closed.signal.aborted]).toEqual([true, false])
+  })
+
+  it('goes on when its time is over and the person allows the program anew', async () => {
+    const given = await allowed({ for: '1h' })
+    rig.servers.reply = () => refreshed(rig, 'at-a-2', 'rt-a-2')
+    await rig.clock.pass(3_600_001)
+    expect(await refusal(use())).toBe('consent_required')
+    await allowed()
+    expect(given.signal.aborted).toBe(false)
+  })
+})
+
 describe('the row of a call', () => {
   it('is one, and has method, host and status', async () => {
     const given = await allowed()

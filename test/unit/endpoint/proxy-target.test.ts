@@ -3,14 +3,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { proxyPath } from '../../../main/contract/client-api.ts'
 import { BrokerError } from '../../../main/contract/errors.ts'
-import { aimAt, proxyTarget } from '../../../main/endpoint/proxy-target.ts'
+import { aimAt, destinationOf, proxyTarget } from '../../../main/endpoint/proxy-target.ts'
 
 const bases = ['https://api.example.com/v1/', 'https://files.example.com:8443/', 'https://old.example.com/api']
 
 /** The code of the refusal, or where it goes. */
 function outcome(rest: string, among: readonly string[] = bases): string {
   try {
-    return aimAt(rest, among).url
+    return aimAt(destinationOf(rest), { api_base_urls: among, provider: 'example' }).url
   } catch (thrown) {
     if (thrown instanceof BrokerError) return thrown.code
     throw thrown
@@ -79,13 +79,17 @@ describe('where it goes', () => {
     )
     expect(outcome('x', ['http://127.0.0.1:8080/api/'])).toBe('http://127.0.0.1:8080/api/x')
     expect(outcome('x', ['http://[::1]:8080/'])).toBe('http://[::1]:8080/x')
-    expect(aimAt('x', ['http://[::1]:8080/'])).toMatchObject({ hostname: '::1', port: 8080, host: '[::1]:8080' })
+    expect(aimAt(destinationOf('x'), { api_base_urls: ['http://[::1]:8080/'], provider: 'example' })).toMatchObject({
+      hostname: '::1',
+      port: 8080,
+      host: '[::1]:8080',
+    })
     expect(outcome('x', ['http://localhost.example.com/'])).toBe('invalid_request')
     expect(outcome('x', ['http://127.0.0.1.example.com/'])).toBe('invalid_request')
   })
 
   it('is nowhere, where no address is known', () => {
-    expect(() => aimAt('x', [])).toThrow('link it again')
+    expect(() => aimAt(destinationOf('x'), { api_base_urls: [], provider: 'example' })).toThrow('link it again')
     expect(outcome('https://api.example.com/', [])).toBe('invalid_request')
   })
 

@@ -58,6 +58,9 @@ export class StandInAsking implements AskingDoor {
   readonly ends: UseEnd[] = []
   readonly apiCalls: ApiCall[] = []
   renewed = 0
+  closed = 0
+  /** Aborted: the person takes everything back. */
+  readonly taken = new AbortController()
   /** The API of every account, its tokens one after the other, and its rules; for a test to set. */
   bases: readonly string[] = []
   tokens: readonly string[] = [accessToken]
@@ -156,7 +159,9 @@ export class StandInAsking implements AskingDoor {
           ? Promise.reject(new BrokerError('slow_down', 'Too often.'))
           : Promise.resolve(this.#useOf(index + 1))
       },
+      signal: this.taken.signal,
       ended: (end) => void this.ends.push(end),
+      close: () => void this.closed++,
     }
   }
 
