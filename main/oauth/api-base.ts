@@ -3,6 +3,7 @@
  * rule: a host the provider names is believed only under a domain that the definition names, and once: it is frozen with
  * the connection, and no later answer moves it.
  */
+import { isIP } from 'node:net'
 import { BrokerError } from '../contract/errors.ts'
 import type { Connection } from '../broker/ports.ts'
 import { isLoopback } from './endpoints.ts'
@@ -36,6 +37,7 @@ function apiBase(told: string, { under }: BaseUrlFrom, insecureLoopback: boolean
   if (url.protocol === 'http:' && !(insecureLoopback && isLoopback(url))) return undefined
   // A port of its own is another server, but on this machine, where every server has one.
   const host = isLoopback(url) ? url.hostname : url.host
-  if (!under.some((domain) => host === domain || host.endsWith(`.${domain}`))) return undefined
+  const isUnder = (domain: string): boolean => host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`))
+  if (!under.some(isUnder)) return undefined
   return url.href.endsWith('/') ? url.href : `${url.href}/`
 }

@@ -52,6 +52,8 @@ describe('P11: a host that is none of the provider’s', () => {
     'https://na1.salesforce.com@evil.example',
     'https://na1.salesforce.com\\@evil.example',
     'https://na1.salesforce.com:8443',
+    'https://na1.salesforce.com.',
+    'https://127.0.0.1',
     'http://na1.salesforce.com',
     'javascript://na1.salesforce.com/',
     'https://na1.salesforce.com/?next=https://evil.example',

@@ -1,4 +1,5 @@
 /** A house with something on every screen, and the way to each: for checks that look at all of them. */
+import type { ProviderSummary } from '../../main/contract/model.ts'
 import type { Page } from 'playwright-core'
 import { eventually, type OpenWindow } from './browser.ts'
 import type { StandIn } from './stand-in-broker.ts'
@@ -8,8 +9,15 @@ export interface Furnished {
   readonly client: string
 }
 
+/** One with several flows, and one that the person has not added. */
+const desk: ProviderSummary = {
+  ...{ id: 'desk', name: 'Desk', variables: [], scopes: [], flows: ['browser', 'device', 'password'] },
+  client_fields: { secret: 'optional', not_for: ['password'] },
+}
+
 /** Accounts in all states, a consent, activity, every kind of question, a sign-in. */
 export async function furnish(house: StandIn): Promise<Furnished> {
+  house.servers.summaries = [...house.servers.summaries, desk, { ...desk, id: 'odd', name: 'Odd', unconfirmed: true }]
   const account = await house.addAccount('ada@example.com', { scope: 'openid mail files' })
   for (const name of ['b', 'c', 'd', 'e', 'f', 'g']) await house.addAccount(`${name}@example.com`)
   const program = await house.addProgram('deploy-cli', 'cli')
@@ -94,6 +102,16 @@ export const screens: readonly Screen[] = [
       await go('link')
       await page.getByRole('button', { name: 'House' }).click()
       await page.getByLabel('Client ID').waitFor()
+    },
+  },
+  {
+    name: 'a choice of flows, with email and password',
+    async reach({ page, go }) {
+      await go('accounts')
+      await go('link')
+      await page.getByRole('button', { name: 'Desk' }).click()
+      await page.getByLabel('With email and password').check()
+      await page.getByLabel('Password', { exact: true }).waitFor()
     },
   },
   {
