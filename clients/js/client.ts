@@ -1,5 +1,5 @@
 /**
- * The client, whatever carries it: a Unix socket here, something else in a browser. The rule: it holds one secret, its
+ * The client, whatever carries it: a Unix socket, a browser's native messaging, HTTP on loopback. The rule: it holds one secret, its
  * own client token, hands it to the transport and to nobody else, and keeps no access token between two calls, so that
  * what the person takes back is gone with the next call.
  */
@@ -14,6 +14,7 @@ import type {
   TokenRequest,
 } from '../../main/contract/client-api.ts'
 import { refusalOf, ValetkeyError } from './error.ts'
+import { createSharing } from './sharing.ts'
 
 /** A question put to the person while a call waits: show the code, so that they know who asks. */
 export interface Pending {
@@ -49,7 +50,7 @@ export interface Transport {
 }
 
 export interface Client {
-  /** A fresh access token; waits for the person and the provider unless `interaction` says otherwise. */
+  /** A fresh access token, for callers who want the same at the same time by one request; waits for the person and the provider unless `interaction` says otherwise. */
   getToken(request: TokenRequest, options?: CallOptions): Promise<TokenAnswer>
   /** "This token got a 401": answers the token that replaces it. */
   invalidate(request: InvalidateRequest, options?: CallOptions): Promise<TokenAnswer>
@@ -78,6 +79,13 @@ export interface ClientOptions {
 }
 
 export function createClient({ transport, clientToken, fetch = globalThis.fetch }: ClientOptions): Client {
+  const share = createSharing()
+  const send = async (request: WireRequest): Promise<unknown> => {
+    const response = await transport.send(request)
+    const answer = parse(response.body)
+    if (response.status === 200) return answer
+    throw refusalOf(answer, response.retryAfter)
+  }
   const call = async (
     method: 'GET' | 'POST',
     path: string,
@@ -89,16 +97,15 @@ export function createClient({ transport, clientToken, fetch = globalThis.fetch 
       throw new ValetkeyError('pairing_required', 'This program has no client token yet.', {
         resolve: { command: 'valetkey pair NAME' },
       })
-    const response = await transport.send({
-      ...options,
+    const request = {
       method,
       path,
       ...(!open && { authorization: `Bearer ${clientToken ?? ''}` }),
       ...(method === 'POST' && { body: JSON.stringify(argument) }),
-    })
-    const answer = parse(response.body)
-    if (response.status === 200) return answer
-    throw refusalOf(answer, response.retryAfter)
+    }
+    return open
+      ? send({ ...options, ...request })
+      : share(`${method} ${path} ${request.body ?? ''}`, options, (shared) => send({ ...shared, ...request }))
   }
   const client: Client = {
     getToken: (request, options = {}) => call('POST', '/v1/token', request, options) as Promise<TokenAnswer>,

@@ -34,12 +34,12 @@ export class ValetkeyError extends Error {
   }
 }
 
-/** The error a refusal's body describes; `retryAfter` is the header's value. What is not such a body is `server_error`. */
+/** The error a refusal's body describes; `retryAfter` is the header's value, where there are headers. What is not such a body is `server_error`. */
 export function refusalOf(body: unknown, retryAfter: string | null): ValetkeyError {
-  const { error, error_description, resolve, request_id, candidates } = (body ?? {}) as Partial<ErrorBody>
+  const { error, error_description, resolve, request_id, candidates, retry_after } = (body ?? {}) as Partial<ErrorBody>
   if (typeof error !== 'string' || typeof error_description !== 'string')
     return new ValetkeyError('server_error', 'The broker refused without saying why.')
-  const seconds = retryAfter === null ? Number.NaN : Number(retryAfter)
+  const seconds = Number(retryAfter ?? retry_after ?? Number.NaN)
   return new ValetkeyError(error, error_description, {
     ...(resolve && { resolve }),
     ...(typeof request_id === 'string' && { requestId: request_id }),

@@ -3,7 +3,7 @@
  * anything but an approval is a refusal. Equal questions are one prompt; a client has few prompts open, and one that was
  * refused waits longer each time before it may ask again.
  */
-import type { AccessRequest, ClientKind, Duration, RequestKind, RequestState, Right } from '../contract/model.ts'
+import type { AccessRequest, Duration, RequestKind, RequestState, Right } from '../contract/model.ts'
 import { BrokerError } from '../contract/errors.ts'
 import type { Surface } from '../contract/window-api.ts'
 import type { Clock, Randomness } from './ports.ts'
@@ -24,7 +24,7 @@ const TRIES = 3
 
 export interface Question {
   readonly kind: RequestKind
-  readonly client: { readonly id?: string; readonly name: string; readonly kind: ClientKind }
+  readonly client: AccessRequest['client']
   readonly account?: AccessRequest['account']
   readonly scope: string
   readonly right: Right

@@ -19,6 +19,8 @@ import type { Cancel, ClientRecord } from './ports.ts'
 export interface Line {
   /** Aborts when the caller has gone; a question nobody waits for is withdrawn, a refresh under way is not. */
   readonly signal: AbortSignal
+  /** The extension a browser says this comes from: `chrome-extension://ID`. Unverified. */
+  readonly origin?: string | undefined
   /** Called at most once, when the call starts to wait for the person. */
   pending(question: { readonly request_id: string; readonly code: string }): void
 }

@@ -4,7 +4,7 @@
  */
 import type { PairAnswer, PairRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
-import type { ClientKind } from '../contract/model.ts'
+import type { Client } from '../contract/model.ts'
 import type { Desk } from './desk.ts'
 import type { Line } from './doors.ts'
 import { hashToken, newClientToken, randomId } from './ids.ts'
@@ -15,7 +15,11 @@ import type { Secret } from './secret.ts'
 export async function pair(desk: Desk, request: PairRequest, line: Line): Promise<PairAnswer> {
   desk.requireGiving()
   const { name, kind } = request
-  const ticket = desk.approvals.ask({ kind: 'pair', client: { name, kind }, scope: '', right: 'use' })
+  const { origin } = line
+  if (origin !== undefined && kind !== 'extension')
+    throw new BrokerError('invalid_request', 'An extension is paired as the kind “extension”.')
+  const client = { name, kind, ...(origin !== undefined && { origin }) }
+  const ticket = desk.approvals.ask({ kind: 'pair', client, scope: '', right: 'use' })
   line.pending({ request_id: ticket.request_id, code: ticket.code })
   const decision = await patience(desk.ports.clock, ticket.decision, line, Number.MAX_SAFE_INTEGER)
   ticket.leave()
@@ -26,7 +30,7 @@ export async function pair(desk: Desk, request: PairRequest, line: Line): Promis
   if (outcome === 'expired')
     throw new BrokerError('timeout', 'Nobody approved the pairing in time.', { request_id: ticket.request_id })
   const id = randomId(desk.ports.randomness)
-  const token = await enrol(desk, id, name, kind, request.public_key)
+  const token = await enrol(desk, { id, ...client }, request.public_key)
   return { client_id: id, client_token: token.reveal() }
 }
 
@@ -36,15 +40,13 @@ export async function pair(desk: Desk, request: PairRequest, line: Line): Promis
  */
 export async function adoptCommandLine(desk: Desk, known: Secret | undefined): Promise<Secret> {
   if (known && desk.clientsByHash.has(hashToken(known.reveal()))) return known
-  return enrol(desk, 'cli', 'cli', 'cli')
+  return enrol(desk, { id: 'cli', name: 'cli', kind: 'cli' })
 }
 
-async function enrol(desk: Desk, id: string, name: string, kind: ClientKind, publicKey?: string): Promise<Secret> {
+async function enrol(desk: Desk, asked: Omit<Client, 'paired_at'>, publicKey?: string): Promise<Secret> {
   const token = newClientToken(desk.ports.randomness)
   const client = {
-    id,
-    name,
-    kind,
+    ...asked,
     paired_at: desk.seconds(),
     token_hash: hashToken(token.reveal()),
     ...(publicKey !== undefined && { public_key: publicKey }),

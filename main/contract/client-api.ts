@@ -187,3 +187,10 @@ export function helloMessage(nonce: string, address: string): string {
  * informational answer (RFC 9110 section 15.2, status 103) with these headers.
  */
 export const pendingHeaders = { request: 'valetkey-request', code: 'valetkey-code' } as const
+
+/**
+ * A caller that cannot see informational answers (no browser shows them to a program) accepts this type instead: when a
+ * question waits, the answer has status 200 and is two lines of JSON, `{pending: {request_id, code}}` and, in the end,
+ * `{value}` or `{error}`. An answer that waits for nobody is as ever.
+ */
+export const linesType = 'application/x-ndjson'

@@ -12,7 +12,7 @@ import { text } from '../text.ts'
 import { Button, Problem } from '../ui/action.tsx'
 import { Icon, Mark } from '../ui/icons.tsx'
 import { When } from '../ui/time.tsx'
-import { LongText, Name, plain, Scopes, Sentence } from '../ui/words.tsx'
+import { ExtensionId, LongText, Name, plain, Scopes, Sentence } from '../ui/words.tsx'
 
 interface QuestionProps {
   readonly request: AccessRequest
@@ -142,6 +142,7 @@ function Who({
   readonly now: number
 }): ReactElement {
   const client = snapshot.clients.find((other) => other.id === request.client.id)
+  const origin = request.client.origin ?? client?.origin
   return (
     <>
       <dt>{text.approvals.who}</dt>
@@ -157,6 +158,11 @@ function Who({
               text.approvals.unverified
             )}
           </div>
+          {origin !== undefined && (
+            <div className="row-more">
+              <Sentence of={text.approvals.extension} values={{ id: <ExtensionId of={origin} /> }} />
+            </div>
+          )}
           {request.reason !== undefined && (
             <div className="reason">
               {text.approvals.reason} <LongText of={request.reason} />

@@ -46,9 +46,9 @@ export async function listClients(session: Session): Promise<void> {
   else
     printTable(
       ['name', 'kind', 'id', 'paired', 'last used'],
-      clients.map(({ name, kind, id, paired_at, last_used_at }) => [
+      clients.map(({ name, kind, origin, id, paired_at, last_used_at }) => [
         name,
-        kind,
+        origin === undefined ? kind : `${kind} ${extensionId(origin)}`,
         id,
         formatTime(paired_at),
         formatTime(last_used_at),
@@ -166,11 +166,16 @@ function question(request: AccessRequest): readonly string[] {
   const { client, account, scope, reason } = request
   const what = `${neutralise(client.name)} (${client.kind}) wants to ${wantOf(request)}`
   return [
+    ...(client.origin === undefined
+      ? []
+      : [`its browser calls it extension ${extensionId(client.origin)}, unverified`]),
     account ? `${what} ${neutralise(account.label)} at ${neutralise(account.provider_name)}` : what,
     ...(scope === '' ? [] : [`scope: ${neutralise(scope)}`]),
     ...(reason === undefined ? [] : [`their reason, unverified: ${neutralise(reason)}`]),
   ]
 }
+
+const extensionId = (origin: string): string => neutralise(origin.slice(origin.lastIndexOf('/') + 1))
 
 function wantOf({ kind, right }: AccessRequest): string {
   if (kind === 'pair') return 'be paired'
