@@ -34,8 +34,8 @@ export function createDesk(changed: () => void): Desk {
     const key = JSON.stringify([channel, url, publicKey, clientToken])
     if (clients?.key === key) return clients.client
     clients?.client.close()
-    const http = channel === 'http' && { http: { url, publicKey } }
-    clients = { key, client: connect({ ...http, ...(clientToken !== undefined && { clientToken }) }) }
+    const http = channel === 'http' ? { url, publicKey } : undefined
+    clients = { key, client: connect({ clientToken, http }) }
     return clients.client
   }
   const waiting = (): CallOptions => ({

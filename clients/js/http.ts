@@ -7,7 +7,7 @@
  * not of the connection it goes over.
  */
 import type { Transport, WireRequest, WireResponse } from './client.ts'
-import { ValetkeyError } from './error.ts'
+import { failure, notHere } from './error.ts'
 import { createChallenge } from './identity.ts'
 
 export interface HttpOptions {
@@ -21,88 +21,55 @@ export interface HttpOptions {
 const lines = 'application/x-ndjson'
 /** Milliseconds for proving. */
 const patience = 5_000
-/** Nothing of the browser's own goes along, and no answer leads elsewhere. */
-const bare = { cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer' } as const
 
 /** Throws `invalid_request` for an address that is none, or a key that is none. */
 export function createHttpTransport({ url, publicKey }: HttpOptions): Transport {
   const address = /^http:\/\/(127\.0\.0\.1:\d{1,5})\/?$/u.exec(url)?.[1]
-  if (address === undefined || !/^[\w-]{43}$/u.test(publicKey))
-    throw new ValetkeyError('invalid_request', 'The URL must be http://127.0.0.1:PORT, and the key the broker’s.', {
-      resolve: { command: 'valetkey status' },
-    })
-  return { send: (request) => send(address, publicKey, request), close: () => undefined }
-}
+  if (address === undefined || publicKey.length !== 43)
+    throw failure('invalid_request', 'Give http://127.0.0.1:PORT, and the broker’s key.', 'valetkey status')
+  const ask = (path: string, init: RequestInit): Promise<Response> =>
+    fetch(`http://${address}${path}`, { redirect: 'error', ...init })
 
-async function send(address: string, publicKey: string, wire: WireRequest): Promise<WireResponse> {
-  const { method, path, authorization, body, signal } = wire
-  if (/^https?:/u.test((globalThis as { readonly location?: Location }).location?.protocol ?? ''))
-    throw new ValetkeyError(
-      'access_denied',
-      'What a content script or a web page sends is not taken; ask the extension’s service worker with a message.',
-    )
-  await demandProof(address, publicKey, signal)
-  try {
-    const response = await fetch(`http://${address}${path}`, {
-      ...bare,
-      method,
-      headers: {
-        accept: lines,
-        ...(authorization !== undefined && { authorization }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body }),
-      ...(signal && { signal }),
-    })
-    if (response.headers.get('content-type') === lines && response.body) return await readLines(response.body, wire)
-    return { status: response.status, body: await response.text(), retryAfter: response.headers.get('retry-after') }
-  } catch (cause) {
-    signal?.throwIfAborted()
-    throw stranger(address, cause)
+  const demandProof = async (signal: AbortSignal | undefined): Promise<void> => {
+    const challenge = createChallenge(address, publicKey)
+    const late = AbortSignal.timeout(patience)
+    const answer = await ask(challenge.target, { signal: AbortSignal.any(signal ? [late, signal] : [late]) })
+    if (!(await challenge.isProof(await answer.text()))) throw new Error('no proof')
+  }
+  return {
+    close: () => undefined,
+    send: async ({ method, path, authorization, argument, signal, onPending }) => {
+      if (globalThis.location?.protocol.startsWith('http')) throw notHere()
+      try {
+        await demandProof(signal)
+        const headers = {
+          ...{ accept: lines, 'content-type': 'application/json' },
+          ...(authorization !== undefined && { authorization }),
+        }
+        const body = argument === undefined ? null : JSON.stringify(argument)
+        return await read(await ask(path, { method, headers, body, signal: signal ?? null }), onPending)
+      } catch (cause) {
+        signal?.throwIfAborted()
+        throw failure('not_running', `Nothing at ${address} proves to be your broker.`, 'valetkey daemon --http', cause)
+      }
+    },
   }
 }
 
-/** Throws `not_running` unless whoever answers holds the key and serves this address. */
-async function demandProof(address: string, publicKey: string, signal: AbortSignal | undefined): Promise<void> {
-  const challenge = createChallenge(address, publicKey)
-  const late = AbortSignal.timeout(patience)
-  try {
-    const response = await fetch(`http://${address}${challenge.target}`, {
-      ...bare,
-      signal: signal ? AbortSignal.any([late, signal]) : late,
-    })
-    if (response.ok && (await challenge.isProof(await response.text()))) return
-  } catch (cause) {
-    signal?.throwIfAborted()
-    throw stranger(address, cause)
-  }
-  throw stranger(address)
-}
-
-function stranger(address: string, cause?: unknown): ValetkeyError {
-  return new ValetkeyError(
-    'not_running',
-    `Nothing at ${address} proves to be your broker, so no token was sent; it listens there when it is started with --http, and this extension needs the host permission http://127.0.0.1/*.`,
-    { cause, resolve: { command: 'valetkey daemon --http' } },
-  )
-}
-
-/** First the question, then, when it is answered, what the call comes to. Throws when the broker ends before. */
-async function readLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>, wire: WireRequest): Promise<WireResponse> {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader()
-  let held = ''
-  for (;;) {
-    const { done, value = '' } = await reader.read()
-    if (done) throw new Error('the broker ended before it answered')
-    held += value
-    for (let end = held.indexOf('\n'); end !== -1; end = held.indexOf('\n')) {
-      const line = JSON.parse(held.slice(0, end)) as Readonly<
-        Record<string, Readonly<Record<string, string>> | undefined>
-      >
-      held = held.slice(end + 1)
-      const { pending, value: answer, error } = line
-      if (pending) wire.onPending?.({ requestId: pending['request_id'] ?? '', code: pending['code'] ?? '' })
-      else return { status: error ? 400 : 200, body: JSON.stringify(error ?? answer), retryAfter: null }
+/** Throws when the broker ends before its answer does. */
+async function read(response: Response, onPending: WireRequest['onPending']): Promise<WireResponse> {
+  const { ok, headers, body } = response
+  if (headers.get('content-type') !== lines || !body)
+    return { ok, answer: await response.json(), retryAfter: headers.get('retry-after') }
+  let text = ''
+  let end = -1
+  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+    text += part
+    if (end < 0 && (end = text.indexOf('\n')) >= 0) {
+      const { pending } = JSON.parse(text.slice(0, end)) as { readonly pending: Record<'request_id' | 'code', string> }
+      onPending?.({ requestId: pending.request_id, code: pending.code })
     }
   }
+  const { value, error } = JSON.parse(text.slice(end)) as { readonly value?: unknown; readonly error?: unknown }
+  return { ok: !error, answer: error ?? value }
 }

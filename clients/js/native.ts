@@ -4,7 +4,7 @@
  * the host runs while somebody asks, and a little longer.
  */
 import type { Transport, WireRequest, WireResponse } from './client.ts'
-import { ValetkeyError } from './error.ts'
+import { failure, notHere, type ValetkeyError } from './error.ts'
 
 interface Signal<Listener> {
   addListener(listener: Listener): void
@@ -35,16 +35,16 @@ interface Frame {
   readonly pending?: { readonly request_id: string; readonly code: string }
 }
 
-interface Call extends Pick<WireRequest, 'onPending'> {
+interface Call {
+  readonly onPending: WireRequest['onPending'] | undefined
   readonly resolve: (response: WireResponse) => void
   readonly reject: (error: unknown) => void
 }
 
 /** Milliseconds an unused host is kept: starting it costs more than a call does. */
 const linger = 20_000
-const requests = '/v1/requests/'
 
-export function createNativeTransport(runtime: NativeRuntime, host = 'app.valetkey'): Transport {
+export function createNativeTransport(runtime: NativeRuntime): Transport {
   const calls = new Map<number, Call>()
   let port: NativePort | undefined
   let last = 0
@@ -54,6 +54,7 @@ export function createNativeTransport(runtime: NativeRuntime, host = 'app.valetk
     port?.disconnect()
     port = undefined
   }
+  /** The call has an end. */
   const settle = (id: number): Call | undefined => {
     const call = calls.get(id)
     calls.delete(id)
@@ -61,69 +62,52 @@ export function createNativeTransport(runtime: NativeRuntime, host = 'app.valetk
     if (calls.size === 0) idle = setTimeout(close, linger)
     return call
   }
-  const failAll = (error: ValetkeyError): void => {
-    for (const id of [...calls.keys()]) settle(id)?.reject(error)
-    port = undefined
-  }
-  const take = ({ id = 0, value, error, pending }: Frame): void => {
-    if (pending) calls.get(id)?.onPending?.({ requestId: pending.request_id, code: pending.code })
-    else
-      settle(id)?.resolve({
-        status: error === undefined ? 200 : 400,
-        body: JSON.stringify(error ?? value),
-        retryAfter: null,
-      })
-  }
   const open = (): NativePort => {
-    if (!runtime.connectNative)
-      throw new ValetkeyError(
-        'access_denied',
-        'Only the service worker and the pages of an extension that has the permission nativeMessaging reach Valetkey; a content script sends them a message.',
-      )
-    const opened = runtime.connectNative(host)
+    const opened = runtime.connectNative?.('app.valetkey')
+    if (!opened) throw notHere()
     opened.onMessage.addListener((message) => {
-      take(message as Frame)
+      const { id = 0, value, error, pending } = message as Frame
+      if (pending) calls.get(id)?.onPending?.({ requestId: pending.request_id, code: pending.code })
+      else settle(id)?.resolve({ ok: !error, answer: error ?? value })
     })
     opened.onDisconnect.addListener(() => {
-      if (port === opened) failAll(disconnected(runtime, opened))
+      port = undefined
+      const error = disconnected(runtime, opened)
+      for (const id of calls.keys()) settle(id)?.reject(error)
     })
     return opened
   }
   return {
-    send: ({ path, body, authorization, signal, onPending }) =>
+    close,
+    send: ({ path, argument, authorization, signal, onPending }) =>
       new Promise((resolve, reject) => {
         signal?.throwIfAborted()
         port ??= open()
         const id = ++last
         clearTimeout(idle)
-        calls.set(id, { resolve, reject, ...(onPending && { onPending }) })
+        calls.set(id, { resolve, reject, onPending })
         signal?.addEventListener('abort', () => {
           const call = settle(id)
           call?.reject(signal.reason)
           // The host withdraws a question by its end alone.
           if (call && calls.size === 0) close()
         })
+        const [, , call, question] = path.split('/')
         port.postMessage({
           id,
-          ...(path.startsWith(requests)
-            ? { call: 'request', argument: { id: decodeURIComponent(path.slice(requests.length)) } }
-            : {
-                call: path.slice('/v1/'.length),
-                ...(body !== undefined && { argument: JSON.parse(body) as unknown }),
-              }),
-          ...(authorization !== undefined && { client_token: authorization.slice('Bearer '.length) }),
+          ...(question ? { call: 'request', argument: { id: decodeURIComponent(question) } } : { call, argument }),
+          client_token: authorization?.slice('Bearer '.length),
         })
       }),
-    close,
   }
 }
 
 /** Chromium: "Specified native messaging host not found.", "Access to the specified native messaging host is forbidden.", "Native host has exited." */
 function disconnected({ id, lastError }: NativeRuntime, { error }: NativePort): ValetkeyError {
-  const why = error?.message ?? lastError?.message ?? 'The browser closed the connection.'
-  return new ValetkeyError(
-    /forbidden/u.test(why) ? 'access_denied' : 'not_running',
-    `Valetkey does not answer this extension: ${why}`,
-    { resolve: { command: `valetkey native-host install --extension-id ${id ?? 'ID'}` } },
+  const why = (error ?? lastError)?.message ?? 'the host ended'
+  return failure(
+    why.includes('forbidden') ? 'access_denied' : 'not_running',
+    `Valetkey does not answer: ${why}`,
+    `valetkey native-host install --extension-id ${String(id)}`,
   )
 }

@@ -7,17 +7,16 @@ import { type Client, createClient } from './client.ts'
 import { createHttpTransport, type HttpOptions } from './http.ts'
 import { createNativeTransport, type NativeRuntime } from './native.ts'
 
-export { createClient } from './client.ts'
-export type { CallOptions, Client, ClientOptions, Pending, Transport, WireRequest, WireResponse } from './client.ts'
+export type { CallOptions, Client, Pending } from './client.ts'
 export { ValetkeyError } from './error.ts'
-export { createHttpTransport, type HttpOptions } from './http.ts'
-export { createNativeTransport, type NativePort, type NativeRuntime } from './native.ts'
+export type { HttpOptions } from './http.ts'
+export type { NativeRuntime } from './native.ts'
 
 export interface ConnectOptions {
   /** The token this extension was given when it was paired; without one only `pair` works. */
-  readonly clientToken?: string
+  readonly clientToken?: string | undefined
   /** HTTP on loopback instead of native messaging. */
-  readonly http?: HttpOptions
+  readonly http?: HttpOptions | undefined
 }
 
 /**
@@ -25,9 +24,7 @@ export interface ConnectOptions {
  * address or a key that is none.
  */
 export function connect({ clientToken, http }: ConnectOptions = {}): Client {
-  const { browser, chrome } = globalThis as Readonly<Record<string, { readonly runtime?: NativeRuntime } | undefined>>
-  return createClient({
-    transport: http ? createHttpTransport(http) : createNativeTransport((browser ?? chrome)?.runtime ?? {}),
-    ...(clientToken !== undefined && { clientToken }),
-  })
+  const { chrome } = globalThis as { readonly chrome?: { readonly runtime?: NativeRuntime } }
+  const transport = http ? createHttpTransport(http) : createNativeTransport(chrome?.runtime ?? {})
+  return createClient({ transport, clientToken })
 }

@@ -133,7 +133,7 @@ const asking = (token?: string): Readonly<Record<string, unknown>> => ({
 
 describe('Threat 3: another extension', () => {
   it('Threat 3: the token is good, where it belongs', async () => {
-    const raw = await fetch(`${daemon.endpoint.url ?? ''}/v1/token`, asking(sampleToken) as RequestInit)
+    const raw = await fetch(`${daemon.endpoint.url ?? ''}/v1/token`, asking(sampleToken))
     expect(raw.status).toBe(200)
   })
 
@@ -227,7 +227,7 @@ describe('Threat 3: a content script', () => {
       JSON.stringify({ base: daemon.endpoint.url, token: sampleToken }),
     )
     await page.locator('html[data-done]').waitFor({ state: 'attached' })
-    const got = await page.evaluate(() => ({ ...document.documentElement.dataset }))
+    const got = await page.evaluate(() => Object.fromEntries(Object.entries(document.documentElement.dataset)))
     const refusal = expect.stringContaining('service worker') as string
     expect(got['post']).toBe('"thrown: Failed to fetch"')
     expect(got['get']).toBe('"thrown: Failed to fetch"')

@@ -9,7 +9,6 @@ import {
   idOf,
   install,
   questions,
-  revokeAt,
   sampleFolder,
   startApi,
   startBrowser,
@@ -127,7 +126,7 @@ describe.each(['native', 'http'] as const)('the sample extension over %s', (chan
   })
 
   it('reports a 401 and calls once more with the token that replaces it', async () => {
-    await revokeAt(provider, (await daemon.cli(['token', 'ada'])).stdout.trim())
+    api.refuse((await daemon.cli(['token', 'ada'])).stdout.trim())
     const { token_requests } = await provider.events()
     const before = api.calls.length
     expect(await call()).toContain('The API answered 200')

@@ -126,14 +126,19 @@ export async function listen(handle: RequestListener, port = 0): Promise<Listene
 export interface Api extends Listener {
   /** What was asked of it: the token, and the status it was answered with. */
   readonly calls: { readonly authorization: string; readonly status: number }[]
+  /** Takes this token no more, whatever its provider says. */
+  refuse(token: string): void
 }
 
 /** An API as OAuth means it (RFC 6750): 200 for a token its provider calls active (RFC 7662), else 401. */
 export async function startApi(provider: IdentityProvider): Promise<Api> {
   const calls: Api['calls'] = []
+  const refused = new Set<string>()
   const listener = await listen((request, response) => {
     const { authorization = '' } = request.headers
-    void provider.isActive(authorization.replace(/^Bearer /u, '')).then((isActive) => {
+    const token = authorization.replace(/^Bearer /u, '')
+    void provider.isActive(token).then((active) => {
+      const isActive = active && !refused.has(token)
       calls.push({ authorization, status: isActive ? 200 : 401 })
       response
         .writeHead(isActive ? 200 : 401, {
@@ -143,12 +148,5 @@ export async function startApi(provider: IdentityProvider): Promise<Api> {
         .end(JSON.stringify(isActive ? { hello: 'ada' } : { error: 'invalid_token' }))
     })
   })
-  return { ...listener, calls }
-}
-
-/** Ends one access token at its provider (RFC 7009), and nothing else. */
-export async function revokeAt(provider: IdentityProvider, token: string): Promise<void> {
-  const body = new URLSearchParams({ token, client_id: provider.client_id })
-  const { status } = await fetch(`${provider.issuer}/token/revocation`, { method: 'POST', body })
-  if (status !== 200) throw new Error(`the provider answered ${String(status)}`)
+  return { ...listener, calls, refuse: (token) => void refused.add(token) }
 }

@@ -60,7 +60,7 @@ export async function attack(page: Page, target: string, token: string): Promise
       const authorization = `Bearer ${credential}`
       const json = { 'content-type': 'application/json' }
       const nonce = '/v1/hello?nonce=AAAAAAAAAAAAAAAAAAAAAA'
-      const element = <Name extends 'iframe' | 'img'>(name: Name, src: string): Promise<string | null> =>
+      const element = (name: 'iframe' | 'img', src: string): Promise<string | null> =>
         new Promise((resolve) => {
           const made = document.createElement(name)
           made.addEventListener('error', () => {
@@ -79,7 +79,7 @@ export async function attack(page: Page, target: string, token: string): Promise
           frame.name = `frame-${enctype}-${path}`
           document.body.append(frame)
           frame.addEventListener('load', () => {
-            resolve(frame.contentDocument?.body.textContent || null)
+            resolve(frame.contentDocument ? frame.contentDocument.body.textContent : null)
           })
           const form = document.createElement('form')
           Object.assign(form, { action: base + path, method: 'post', enctype, target: frame.name })

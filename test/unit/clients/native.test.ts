@@ -3,12 +3,8 @@
  * sends, what it makes of frames, and how it says that there is no host.
  */
 import { describe, expect, it } from 'vitest'
-import {
-  type Client,
-  createClient,
-  createNativeTransport,
-  type NativeRuntime,
-} from '../../../clients/js/service-worker.ts'
+import { type Client, createClient } from '../../../clients/js/client.ts'
+import { createNativeTransport } from '../../../clients/js/native.ts'
 
 type Frame = Readonly<Record<string, unknown>>
 
@@ -59,7 +55,7 @@ function stage(): {
     },
   }
   const port = (): StandInPort => ports.at(-1) ?? new StandInPort()
-  const client = createClient({ clientToken: 'c', transport: createNativeTransport(runtime as NativeRuntime) })
+  const client = createClient({ clientToken: 'c', transport: createNativeTransport(runtime) })
   const fail = (message: string): void => {
     runtime.lastError = { message }
     port().drop()

@@ -1,11 +1,6 @@
 /** Tab storms: callers who want the same at the same time, and what each of them is told. */
 import { describe, expect, it } from 'vitest'
-import {
-  type CallOptions,
-  createClient,
-  type WireRequest,
-  type WireResponse,
-} from '../../../clients/js/service-worker.ts'
+import { type CallOptions, createClient, type WireRequest, type WireResponse } from '../../../clients/js/client.ts'
 
 const token = { access_token: 'at', account: { id: 'a', label: 'ada' }, token_id: 't', authorization: 'Bearer at' }
 
@@ -26,13 +21,15 @@ function stage() {
     },
     fetch: () => Promise.resolve(new Response('', { status: sent.length > 1 ? 200 : 401 })),
   })
-  const answer = (value: unknown = token, status = 200): void => {
-    sent.at(-1)?.answer({ status, body: JSON.stringify(value), retryAfter: null })
+  const answer = (value: unknown = token, ok = true): void => {
+    sent.at(-1)?.answer({ ok, answer: value })
   }
   return { client, sent, answer }
 }
 
-const isReached = (condition: () => boolean) => expect.poll(condition).toBe(true)
+const isReached = async (condition: () => boolean): Promise<void> => {
+  await expect.poll(condition).toBe(true)
+}
 
 describe('a storm of callers', () => {
   it('is one request, and everybody gets its answer', async () => {
@@ -50,7 +47,7 @@ describe('a storm of callers', () => {
     await isReached(() => sent.length === 1)
     answer()
     await isReached(() => sent.length === 2)
-    expect(sent[1]?.request).toMatchObject({ path: '/v1/invalidate', body: '{"account":"a","token_id":"t"}' })
+    expect(sent[1]?.request).toMatchObject({ path: '/v1/invalidate', argument: { account: 'a', token_id: 't' } })
     answer()
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array<number>(50).fill(200))
     expect(sent).toHaveLength(2)
@@ -60,7 +57,7 @@ describe('a storm of callers', () => {
     const { client, sent, answer } = stage()
     const asked = [1, 2].map(() => client.getToken({ account: 'ada' }).catch((thrown: unknown) => thrown))
     await isReached(() => sent.length === 1)
-    answer({ error: 'locked', error_description: 'Locked.' }, 423)
+    answer({ error: 'locked', error_description: 'Locked.' }, false)
     for (const thrown of await Promise.all(asked)) expect(thrown).toMatchObject({ code: 'locked' })
     const again = client.getToken({ account: 'ada' })
     await isReached(() => sent.length === 2)
