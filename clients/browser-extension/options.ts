@@ -52,11 +52,6 @@ async function save(settings: Settings): Promise<void> {
 async function start(of: HTMLFormElement): Promise<void> {
   const install = document.querySelector('#install')
   if (install) install.textContent = `valetkey native-host install --extension-id ${runtime.id}`
-  const settings = await readSettings()
-  for (const [name, value] of Object.entries(settings)) {
-    const field = of.elements.namedItem(name)
-    if (field instanceof HTMLInputElement || field instanceof RadioNodeList) field.value = value as string
-  }
   of.addEventListener('submit', (event) => {
     event.preventDefault()
     void save(typed(of))
@@ -67,6 +62,13 @@ async function start(of: HTMLFormElement): Promise<void> {
       say(`Forgotten here. So that the broker forgets it too, run: valetkey revoke ${name}`)
     })
   })
+  const settings = await readSettings()
+  for (const [name, value] of Object.entries(settings)) {
+    const field = of.elements.namedItem(name)
+    if (field instanceof HTMLInputElement || field instanceof RadioNodeList) field.value = value as string
+  }
+  // Until now what was typed would have been overwritten.
+  document.querySelector('#all')?.removeAttribute('disabled')
 }
 
 if (form) void start(form)

@@ -231,8 +231,8 @@ describe('Threat 3: a content script', () => {
     const refusal = expect.stringContaining('service worker') as string
     expect(got['post']).toBe('"thrown: Failed to fetch"')
     expect(got['get']).toBe('"thrown: Failed to fetch"')
-    // A blind request arrives and is refused; nothing of the answer can be read.
-    expect(got['blind']).toBe('"0 "')
+    // Not even a blind one: the answer says that it is for its own origin alone.
+    expect(got['blind']).toBe('"thrown: Failed to fetch"')
     expect(JSON.parse(got['message'] ?? '')).toEqual({ error: 'access_denied', error_description: refusal })
     expect(JSON.parse(got['port'] ?? '')).toEqual([{ error: 'access_denied', error_description: refusal }])
     expect(got['native']).toBe('"undefined"')

@@ -80,7 +80,7 @@ describe('Threat 1: a malicious web page', () => {
   it.each(origins)('Threat 1: on %s gets no token, no prompt, no side effect from us', async (_where, address) => {
     const before = await state(daemon)
     const target = daemon.endpoint.url ?? ''
-    const answers = answersFrom(context, target)
+    const answers = await answersFrom(page, target)
     await page.goto(address())
     const loot = await attack(page, target, token)
     expect(Object.entries(loot).filter(([, read]) => read !== null)).toEqual([])

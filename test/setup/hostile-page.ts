@@ -3,7 +3,7 @@
  * rule: nothing here knows whether it should work, so that the same page shows on a server without any guard that its
  * attempts are real.
  */
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { listen, type Listener } from './extension.ts'
 
 /** What a page could read of its attempts, by shape; `null` for nothing. */
@@ -18,7 +18,7 @@ export const shapes: readonly string[] = [
   'POST navigate iframe',
   'GET no-cors image',
   'GET navigate iframe',
-  'GET websocket websocket',
+  'WebSocket',
   'GET navigate document',
   'GET cors empty text/event-stream',
 ]
@@ -30,7 +30,11 @@ export async function startCareless(): Promise<Listener & { readonly seen: strin
   const listener = await listen((request, response) => {
     const { 'sec-fetch-mode': mode, 'sec-fetch-dest': dest, accept = '', origin = '*' } = request.headers
     const events = accept === 'text/event-stream' ? ` ${accept}` : ''
-    seen.push(`${request.method ?? ''} ${String(mode)} ${String(dest)}${events}`)
+    seen.push(
+      request.headers.upgrade === 'websocket'
+        ? 'WebSocket'
+        : `${request.method ?? ''} ${String(mode)} ${String(dest)}${events}`,
+    )
     let body = ''
     request.setEncoding('utf8').on('data', (part: string) => (body += part))
     request.on('end', () => {
@@ -159,12 +163,21 @@ export async function attack(page: Page, target: string, token: string): Promise
   )
 }
 
-/** Every answer the browser gets from `origin` from now on, as `status path`. */
-export function answersFrom(context: BrowserContext, origin: string): readonly string[] {
+/**
+ * Every answer the page gets from `origin` from now on, as `status method path`, those included that the browser keeps from
+ * the page (Chrome DevTools Protocol, Network domain).
+ */
+export async function answersFrom(page: Page, origin: string): Promise<readonly string[]> {
   const answers: string[] = []
-  context.on('response', (response) => {
-    const url = new URL(response.url())
-    if (url.origin === origin) answers.push(`${String(response.status())} ${url.pathname}`)
+  const asked = new Map<string, string>()
+  const session = await page.context().newCDPSession(page)
+  session.on('Network.requestWillBeSent', ({ requestId, request: { method, url } }) => {
+    if (url.startsWith(`${origin}/`)) asked.set(requestId, `${method} ${new URL(url).pathname}`)
   })
+  session.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => {
+    const request = asked.get(requestId)
+    if (request !== undefined) answers.push(`${String(statusCode)} ${request}`)
+  })
+  await session.send('Network.enable')
   return answers
 }
