@@ -21,7 +21,9 @@ export interface Desk {
 }
 
 export function createDesk(changed: () => void): Desk {
-  let view: View = { paired: false, busy: false, api: '' }
+  // Nothing is known before the first look, which every page begins with.
+  let view: View = { paired: false, busy: true, api: '' }
+  let working = false
   let stop = new AbortController()
   let clients: { readonly key: string; readonly client: Client } | undefined
 
@@ -69,9 +71,10 @@ export function createDesk(changed: () => void): Desk {
   }
   /** Also forgets a pairing that the person has taken back. */
   const explain = async (thrown: unknown, { channel, api }: Settings): Promise<View> => {
-    const problem = problemOf(thrown)
-    const gone = problem.code === 'invalid_client' || problem.code === 'pairing_required'
+    const found = problemOf(thrown)
+    const gone = found.code === 'invalid_client'
     if (gone) await writeToken(channel, '')
+    const problem = gone ? { code: found.code, message: 'Its pairing was taken back. It can be paired anew.' } : found
     const paired = (await readToken(channel)) !== undefined
     return { paired, busy: false, api, ...(paired && view.accounts && { accounts: view.accounts }), problem }
   }
@@ -84,22 +87,21 @@ export function createDesk(changed: () => void): Desk {
         stop.abort()
         return
       }
-      if (view.busy) {
+      if (working) {
         changed()
         return
       }
+      working = true
       stop = new AbortController()
       const { code: _code, problem: _problem, result: _result, ...rest } = view
       show({ ...rest, busy: true })
       const alive = setInterval(() => void runtime.getPlatformInfo(), heartbeat)
-      const settings = await readSettings()
-      try {
-        show(await perform(ask, settings))
-      } catch (thrown) {
-        show(await explain(thrown, settings))
-      } finally {
-        clearInterval(alive)
-      }
+      const next = await readSettings()
+        .then((settings) => perform(ask, settings).catch((thrown: unknown) => explain(thrown, settings)))
+        .catch((thrown: unknown): View => ({ ...rest, busy: false, problem: problemOf(thrown) }))
+      clearInterval(alive)
+      working = false
+      show(next)
     },
   }
 }
@@ -124,5 +126,7 @@ function problemOf(thrown: unknown): Problem {
   }
   if (thrown instanceof DOMException && thrown.name === 'AbortError')
     return { code: 'stopped', message: 'You stopped waiting; the question is withdrawn.' }
-  return { code: 'unreachable', message: 'The API cannot be reached. May this extension go to its address?' }
+  if (thrown instanceof TypeError)
+    return { code: 'unreachable', message: 'The API cannot be reached. May this extension go to its address?' }
+  return { code: 'fault', message: 'The browser did not give this extension what it keeps.' }
 }

@@ -36,7 +36,7 @@ function problem(of: Problem): HTMLElement {
     element('h2', '', titleOf(of)),
     element('p', '', of.message),
     of.command === undefined ? undefined : element('p', '', 'Run: ', element('code', '', of.command)),
-    button('Try again', { do: 'look' }),
+    button('Check again', { do: 'look' }),
   )
 }
 
@@ -45,7 +45,7 @@ function question(code: string): HTMLElement {
     'section',
     'card question',
     element('h2', '', 'Valetkey asks you'),
-    element('p', '', 'Allow it there only if it shows, or you type, this code:'),
+    element('p', '', 'Compare this code with the one in its window, or type it there:'),
     element('strong', 'code', code),
     element('p', 'hint', 'In a terminal: ', element('code', '', 'valetkey requests'), '. You may close this popup.'),
     button('Stop waiting', { do: 'stop' }, 'stop'),
@@ -89,6 +89,7 @@ function request(first: boolean): HTMLElement {
   const form = element('form', 'row', label, field, send)
   form.addEventListener('submit', (event) => {
     event.preventDefault()
+    wanted = ''
     ask({ do: 'request', account: field.value.trim() })
   })
   return element('section', 'card', element('h2', '', first ? 'Ask for an account' : 'Ask for another'), form)

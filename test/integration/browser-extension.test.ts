@@ -2,7 +2,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { type RunningDaemon, startDaemon, until } from '../setup/daemon.ts'
+import { type RunningDaemon, startDaemon } from '../setup/daemon.ts'
 import {
   allow,
   type Api,
@@ -75,10 +75,10 @@ describe.each(['native', 'http'] as const)('the sample extension over %s', (chan
   it('stops waiting when the person says so, and the question goes', async () => {
     await popup.getByRole('button', { name: 'Pair this extension' }).click()
     await popup.locator('.code').waitFor()
-    await until(async () => ((await questions(daemon)).length === 1 ? true : undefined))
+    await expect.poll(() => questions(daemon)).toHaveLength(1)
     await popup.getByRole('button', { name: 'Stop waiting' }).click()
     await popup.getByText('You stopped waiting').waitFor()
-    await until(async () => ((await questions(daemon)).length === 0 ? true : undefined))
+    await expect.poll(() => questions(daemon), { timeout: 10_000 }).toEqual([])
   })
 
   it('is paired with the code it shows, also after its popup was closed meanwhile', async () => {
@@ -87,6 +87,7 @@ describe.each(['native', 'http'] as const)('the sample extension over %s', (chan
     await popup.goto('about:blank')
     await popup.goto(page('popup'))
     expect(await code()).toBe(shown)
+    if (channel === 'http') expect((await daemon.cli(['requests'])).stdout).toContain(`(extension ${id})`)
     const question = await allow(daemon, shown)
     expect(question.client).toEqual({
       name: 'Valetkey sample',

@@ -48,7 +48,7 @@ export async function listClients(session: Session): Promise<void> {
       ['name', 'kind', 'id', 'paired', 'last used'],
       clients.map(({ name, kind, origin, id, paired_at, last_used_at }) => [
         name,
-        origin === undefined ? kind : `${kind} ${extensionId(origin)}`,
+        kindOf({ kind, origin }),
         id,
         formatTime(paired_at),
         formatTime(last_used_at),
@@ -110,7 +110,7 @@ export async function listRequests(session: Session): Promise<void> {
       ['id', 'program', 'asks for', 'account', 'until', 'scope', 'reason (their words)'],
       requests.map((request) => [
         request.id,
-        `${request.client.name} (${request.client.kind})`,
+        `${request.client.name} (${kindOf(request.client)})`,
         wantOf(request),
         request.account?.label ?? '',
         formatTime(request.expires_at),
@@ -164,18 +164,19 @@ export async function approve(session: Session, id: string, options: ApproveOpti
 /** WHO asks, for WHAT, with WHICH account, and why by their own account. */
 function question(request: AccessRequest): readonly string[] {
   const { client, account, scope, reason } = request
-  const what = `${neutralise(client.name)} (${client.kind}) wants to ${wantOf(request)}`
+  const kind = `${kindOf(client)}${client.origin === undefined ? '' : ', unverified'}`
+  const what = `${neutralise(client.name)} (${kind}) wants to ${wantOf(request)}`
   return [
-    ...(client.origin === undefined
-      ? []
-      : [`its browser calls it extension ${extensionId(client.origin)}, unverified`]),
     account ? `${what} ${neutralise(account.label)} at ${neutralise(account.provider_name)}` : what,
     ...(scope === '' ? [] : [`scope: ${neutralise(scope)}`]),
     ...(reason === undefined ? [] : [`their reason, unverified: ${neutralise(reason)}`]),
   ]
 }
 
-const extensionId = (origin: string): string => neutralise(origin.slice(origin.lastIndexOf('/') + 1))
+/** What it is; of an extension that came over HTTP also the id its browser gives it. */
+function kindOf({ kind, origin }: { readonly kind: ClientKind; readonly origin?: string | undefined }): string {
+  return origin === undefined ? kind : `${kind} ${neutralise(origin.slice(origin.lastIndexOf('/') + 1))}`
+}
 
 function wantOf({ kind, right }: AccessRequest): string {
   if (kind === 'pair') return 'be paired'
