@@ -36,7 +36,7 @@ describe('an answer in lines', () => {
     expect([refused.status, refused.headers['content-type']]).toEqual([401, 'application/json'])
   })
 
-  it('ends with the refusal when the question does, and with the question when the caller goes', async () => {
+  it('takes the question with it when the caller goes', async () => {
     const { port, asking } = await startStage()
     const abort = new AbortController()
     const gone = ask(port, '/v1/token', { ...post, ...inLines, signal: abort.signal }).catch(() => 'gone')
