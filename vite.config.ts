@@ -1,7 +1,8 @@
 /**
  * How every program is built: a small CommonJS file for what the command line does a thousand times a day (a module graph
  * costs it more than its work does) and one for the daemon, each with what it rarely needs beside it; the renderer as
- * static files; and the fast path, by the machine's C compiler.
+ * static files; for browsers' extensions the library's entry as one file, and the sample extension as a folder that a browser
+ * loads; and the fast path, by the machine's C compiler.
  */
 import { spawnSync } from 'node:child_process'
 import { builtinModules } from 'node:module'
@@ -107,10 +108,51 @@ function buildFastPath(): void {
   process.stderr.write(`valetkey-token is not built (${why}); “valetkey token” runs on Node alone.\n`)
 }
 
+/** Scripts for a browser's extension: modules, minified, each with its exports. */
+function scripts(folder: string, names: readonly string[], outDir: string): EnvironmentOptions {
+  const input = Object.fromEntries(names.map((name) => [name, resolve(import.meta.dirname, folder, `${name}.ts`)]))
+  return {
+    consumer: 'client',
+    build: {
+      outDir: resolve(dist, outDir),
+      emptyOutDir: true,
+      copyPublicDir: false,
+      target: 'chrome137',
+      minify: true,
+      modulePreload: { polyfill: false },
+      rolldownOptions: {
+        input,
+        preserveEntrySignatures: 'strict',
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+      },
+    },
+  }
+}
+
+const sample = resolve(import.meta.dirname, 'clients/browser-extension')
+
+/** What lies beside the sample extension's scripts: its manifest with our version, its pages, and our icons. */
+const sampleFiles: Plugin = {
+  name: 'valetkey:sample-files',
+  applyToEnvironment: ({ name }) => name === 'browserExtension',
+  generateBundle() {
+    const manifest = JSON.parse(readFileSync(resolve(sample, 'manifest.json'), 'utf8')) as {
+      readonly icons: Readonly<Record<string, string>>
+    }
+    const emit = (fileName: string, source: string | Uint8Array): void => {
+      this.emitFile({ type: 'asset', fileName, source })
+    }
+    emit('manifest.json', `${JSON.stringify({ ...manifest, version }, null, 2)}\n`)
+    for (const name of ['popup.html', 'options.html', 'style.css']) emit(name, readFileSync(resolve(sample, name)))
+    for (const icon of Object.values(manifest.icons))
+      emit(icon, readFileSync(resolve(import.meta.dirname, 'main/desktop/package', icon)))
+  },
+}
+
 export default defineConfig({
   root: resolve(import.meta.dirname, 'renderer'),
   base: './',
-  plugins: [react(), requiredJson()],
+  plugins: [react(), requiredJson(), sampleFiles],
   environments: {
     client: {
       build: {
@@ -127,6 +169,8 @@ export default defineConfig({
     nativeHost: program('main/native-host/index.ts', 'native-host', 'node24'),
     // A sandboxed preload script is one CommonJS file that may require nothing but Electron.
     preload: program('preload/index.ts', 'preload', 'node24'),
+    browserLibrary: scripts('clients/js', ['service-worker'], 'clients/js'),
+    browserExtension: scripts('clients/browser-extension', ['worker', 'popup', 'options'], 'browser-extension'),
   },
   builder: {
     async buildApp(builder) {

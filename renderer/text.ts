@@ -194,6 +194,7 @@ export const text = {
     codeHint: 'Allow only if the app shows you this same code.',
     unverified: 'The name is the app’s own claim; nobody has verified it.',
     paired: 'Paired with Valetkey {time}.',
+    extension: 'Its browser calls it extension {id}; nobody has verified that.',
     reason: 'It says why:',
     account: 'Account',
     chooseAccount: 'Choose an account',

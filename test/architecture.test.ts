@@ -63,7 +63,7 @@ const table: Table = {
   preload: { ours: [contract], packages: ['electron'], node: [] },
   renderer: { ours: [contract], packages: ['react', 'react-dom'], node: [] },
   'clients/js': { ours: [], types: [contract], packages: [], node: 'any' },
-  'clients/browser-extension': { ours: [], packages: [], node: [] },
+  'clients/browser-extension': { ours: ['clients/js/service-worker.ts'], packages: [], node: [] },
   test: { ours: ['main', 'preload', 'renderer', 'clients', 'bench'], packages: 'any', node: 'any' },
   bench: { ours: ['main', 'clients', 'test'], packages: 'any', node: 'any' },
   '.': { ours: [], packages: 'any', node: 'any' },

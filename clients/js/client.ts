@@ -1,5 +1,5 @@
 /**
- * The client, whatever carries it: a Unix socket here, something else in a browser. The rule: it holds one secret, its
+ * The client, whatever carries it: a Unix socket, a browser's native messaging, HTTP on loopback. The rule: it holds one secret, its
  * own client token, hands it to the transport and to nobody else, and keeps no access token between two calls, so that
  * what the person takes back is gone with the next call.
  */
@@ -13,7 +13,8 @@ import type {
   TokenAnswer,
   TokenRequest,
 } from '../../main/contract/client-api.ts'
-import { refusalOf, ValetkeyError } from './error.ts'
+import { failure, refusalOf, ValetkeyError } from './error.ts'
+import { createSharing } from './sharing.ts'
 
 /** A question put to the person while a call waits: show the code, so that they know who asks. */
 export interface Pending {
@@ -23,7 +24,7 @@ export interface Pending {
 
 export interface CallOptions {
   /** Gives the call up; the broker withdraws a question nobody waits for. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   readonly onPending?: (pending: Pending) => void
 }
 
@@ -31,15 +32,18 @@ export interface WireRequest extends CallOptions {
   readonly method: 'GET' | 'POST'
   readonly path: string
   /** The `Authorization` value; absent on calls that need none. Sent only to a broker that has proved itself. */
-  readonly authorization?: string
-  /** JSON. */
-  readonly body?: string
+  readonly authorization?: string | undefined
+  /** For JSON; absent on a GET. */
+  readonly argument: unknown
 }
 
 export interface WireResponse {
-  readonly status: number
-  readonly body: string
-  readonly retryAfter: string | null
+  /** It is what was asked for, and no refusal. */
+  readonly ok: boolean
+  /** From JSON: what the contract says, or an `ErrorBody`. */
+  readonly answer: unknown
+  /** The header's value, where there are headers. */
+  readonly retryAfter?: string | null
 }
 
 /** What a host provides. Throws `ValetkeyError` with `not_running` when no broker of ours is there. */
@@ -49,7 +53,7 @@ export interface Transport {
 }
 
 export interface Client {
-  /** A fresh access token; waits for the person and the provider unless `interaction` says otherwise. */
+  /** A fresh access token, for callers who want the same at the same time by one request; waits for the person and the provider unless `interaction` says otherwise. */
   getToken(request: TokenRequest, options?: CallOptions): Promise<TokenAnswer>
   /** "This token got a 401": answers the token that replaces it. */
   invalidate(request: InvalidateRequest, options?: CallOptions): Promise<TokenAnswer>
@@ -72,58 +76,47 @@ export interface Client {
 export interface ClientOptions {
   readonly transport: Transport
   /** Of this program; without one only `pair` works. */
-  readonly clientToken?: string
+  readonly clientToken?: string | undefined
   /** What `fetch` sends with; the global one unless given. */
   readonly fetch?: typeof globalThis.fetch
 }
 
+/** The one call that needs no token, and that nobody shares. */
+const pairing = '/v1/pair'
+
 export function createClient({ transport, clientToken, fetch = globalThis.fetch }: ClientOptions): Client {
-  const call = async (
-    method: 'GET' | 'POST',
-    path: string,
-    argument: unknown,
-    options: CallOptions,
-    open = false,
-  ): Promise<unknown> => {
+  const share = createSharing()
+  /** What has an argument is posted. */
+  const call = async <T>(path: string, argument?: unknown, options: CallOptions = {}): Promise<T> => {
+    const open = path === pairing
     if (!open && clientToken === undefined)
-      throw new ValetkeyError('pairing_required', 'This program has no client token yet.', {
-        resolve: { command: 'valetkey pair NAME' },
+      throw failure('pairing_required', 'This program has no client token yet.', 'valetkey pair NAME')
+    const send = async (shared: CallOptions): Promise<unknown> => {
+      const { ok, answer, retryAfter } = await transport.send({
+        ...shared,
+        ...{ path, argument, method: argument === undefined ? 'GET' : 'POST' },
+        authorization: open ? undefined : `Bearer ${clientToken ?? ''}`,
       })
-    const response = await transport.send({
-      ...options,
-      method,
-      path,
-      ...(!open && { authorization: `Bearer ${clientToken ?? ''}` }),
-      ...(method === 'POST' && { body: JSON.stringify(argument) }),
-    })
-    const answer = parse(response.body)
-    if (response.status === 200) return answer
-    throw refusalOf(answer, response.retryAfter)
+      if (ok) return answer
+      throw refusalOf(answer, retryAfter)
+    }
+    return (open ? send(options) : share(path + JSON.stringify(argument), options, send)) as Promise<T>
   }
   const client: Client = {
-    getToken: (request, options = {}) => call('POST', '/v1/token', request, options) as Promise<TokenAnswer>,
-    invalidate: (request, options = {}) => call('POST', '/v1/invalidate', request, options) as Promise<TokenAnswer>,
-    accounts: (options = {}) => call('GET', '/v1/accounts', undefined, options) as Promise<AccountsAnswer>,
-    status: (options = {}) => call('GET', '/v1/status', undefined, options) as Promise<StatusAnswer>,
-    request: (id, options = {}) =>
-      call('GET', `/v1/requests/${encodeURIComponent(id)}`, undefined, options) as Promise<RequestAnswer>,
-    pair: (request, options = {}) => call('POST', '/v1/pair', request, options, true) as Promise<PairAnswer>,
+    getToken: (request, options) => call('/v1/token', request, options),
+    invalidate: (request, options) => call('/v1/invalidate', request, options),
+    accounts: (options) => call('/v1/accounts', undefined, options),
+    status: (options) => call('/v1/status', undefined, options),
+    request: (id, options) => call(`/v1/requests/${encodeURIComponent(id)}`, undefined, options),
+    pair: (request, options) => call(pairing, request, options),
     fetch: (account, input, init = {}) => fetchWithToken(client, fetch, account, input, init),
-    close: () => {
-      transport.close()
-    },
+    close: () => transport.close(),
   }
   return client
 }
 
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body) as unknown
-  } catch {
-    // No cause: it would quote the answer, and the answer may hold a token.
-    throw new ValetkeyError('server_error', 'The broker did not answer in JSON.')
-  }
-}
+/** To this machine a token may go in the clear (RFC 6750 section 5.3); elsewhere it may not. */
+const secure = /^(?:https:|http:\/\/(?:localhost|\[::1\]|127\.[\d.]+)(?::\d+)?\/)/u
 
 async function fetchWithToken(
   client: Client,
@@ -132,45 +125,35 @@ async function fetchWithToken(
   input: string | URL | Request,
   init: RequestInit,
 ): Promise<Response> {
-  requireSecure(new URL(input instanceof Request ? input.url : input))
-  const waiting = init.signal ? { signal: init.signal } : {}
-  const token = await client.getToken({ account }, waiting)
-  const response = await fetch(input, authorized(input, init, token))
+  const given = input instanceof Request ? input : undefined
+  if (!secure.test(new URL(given?.url ?? (input as string | URL)).href))
+    throw new ValetkeyError('invalid_request', 'A token is sent over https, or to this machine, and nowhere else.')
+  const options = { signal: init.signal ?? undefined }
+  const send = ({ authorization }: TokenAnswer): Promise<Response> => {
+    const headers = new Headers(init.headers ?? given?.headers)
+    headers.set('authorization', authorization)
+    return fetch(input, { ...init, headers })
+  }
+  const token = await client.getToken({ account }, options)
+  const response = await send(token)
   if (response.status !== 401) return response
   const replaced = await client
-    .invalidate({ account: token.account.id, token_id: token.token_id }, waiting)
+    .invalidate({ account: token.account.id, token_id: token.token_id }, options)
     .catch((thrown: unknown) => {
       // The API's own answer says more than our failing to mend it.
-      if (thrown instanceof ValetkeyError) return undefined
-      throw thrown
+      if (!(thrown instanceof ValetkeyError)) throw thrown
     })
-  if (replaced === undefined || !canResend(input, init)) return response
+  if (!replaced || !canResend(given, init)) return response
   await response.body?.cancel()
-  return fetch(input, authorized(input, init, replaced))
-}
-
-function authorized(input: string | URL | Request, init: RequestInit, { authorization }: TokenAnswer): RequestInit {
-  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
-  headers.set('authorization', authorization)
-  return { ...init, headers }
-}
-
-function requireSecure({ protocol, hostname }: URL): void {
-  const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/u.test(hostname)
-  if (protocol === 'https:' || (protocol === 'http:' && loopback)) return
-  throw new ValetkeyError('invalid_request', 'A token is sent over https, or to this machine, and nowhere else.')
+  return send(replaced)
 }
 
 /** A stream can be read once; everything else is still there for a second try. */
-function canResend(input: string | URL | Request, init: RequestInit): boolean {
-  if (input instanceof Request && input.body !== null && (init.body === undefined || init.body === null)) return false
-  const { body } = init
-  if (body === undefined || body === null || typeof body === 'string') return true
+function canResend(given: Request | undefined, { body }: RequestInit): boolean {
+  if (body === undefined || body === null) return !given?.body
   return (
-    body instanceof ArrayBuffer ||
+    typeof body === 'string' ||
     ArrayBuffer.isView(body) ||
-    body instanceof URLSearchParams ||
-    body instanceof FormData ||
-    body instanceof Blob
+    [ArrayBuffer, URLSearchParams, FormData, Blob].some((type) => body instanceof type)
   )
 }

@@ -137,7 +137,8 @@ async function demandProof(socket: Socket, address: Address, publicKey: string):
 }
 
 async function send(agent: Agent, address: Address, wire: WireRequest): Promise<WireResponse> {
-  const { method, path, authorization, body, signal, onPending } = wire
+  const { method, path, authorization, argument, signal, onPending } = wire
+  const body = argument === undefined ? undefined : JSON.stringify(argument)
   const request = httpRequest({
     agent,
     method,
@@ -157,7 +158,8 @@ async function send(agent: Agent, address: Address, wire: WireRequest): Promise<
   })
   request.end(body)
   try {
-    return await readAnswer(request, limit)
+    const { status, body: answer, retryAfter } = await readAnswer(request, limit)
+    return { ok: status === 200, answer: parse(answer), retryAfter }
   } catch (cause) {
     if (cause instanceof ValetkeyError) throw cause
     if (signal?.aborted) throw signal.reason instanceof Error ? signal.reason : cause
@@ -168,7 +170,22 @@ async function send(agent: Agent, address: Address, wire: WireRequest): Promise<
   }
 }
 
-function readAnswer(request: ClientRequest, most: number): Promise<WireResponse> {
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown
+  } catch {
+    // No cause: it would quote the answer, and the answer may hold a token.
+    throw new ValetkeyError('server_error', 'The broker did not answer in JSON.')
+  }
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly retryAfter: string | null
+}
+
+function readAnswer(request: ClientRequest, most: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     request.once('error', reject)
     request.once('response', (response: IncomingMessage) => {

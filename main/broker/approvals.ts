@@ -6,7 +6,6 @@
 import {
   type AccessRequest,
   type AccountWords,
-  type ClientKind,
   type Duration,
   offeredRight,
   type Peer,
@@ -34,7 +33,7 @@ const TRIES = 3
 
 export interface Question {
   readonly kind: RequestKind
-  readonly client: { readonly id?: string; readonly name: string; readonly kind: ClientKind }
+  readonly client: AccessRequest['client']
   readonly account?: AccessRequest['account']
   /** Where several accounts fit: by which words, and which ones. */
   readonly words?: AccountWords

@@ -27,6 +27,8 @@ import type { Use } from './use.ts'
 export interface Line {
   /** Aborts when the caller has gone; a question nobody waits for is withdrawn, a refresh under way is not. */
   readonly signal: AbortSignal
+  /** The extension a browser says this comes from: `chrome-extension://ID`. Unverified. */
+  readonly origin?: string | undefined
   /** Called at most once, when the call starts to wait for the person. */
   pending(question: { readonly request_id: string; readonly code: string }): void
   /** Who is at the other end, as far as the system can be made to say. Asked only when a question is put. Never rejects. */

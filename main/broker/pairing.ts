@@ -5,7 +5,7 @@
  */
 import type { PairAnswer, PairRequest } from '../contract/client-api.ts'
 import { BrokerError } from '../contract/errors.ts'
-import type { ClientKind, Namesake } from '../contract/model.ts'
+import type { Client, Namesake } from '../contract/model.ts'
 import type { Desk } from './desk.ts'
 import type { Line } from './doors.ts'
 import { hashToken, newClientToken, randomId } from './ids.ts'
@@ -18,10 +18,14 @@ import type { Secret } from './secret.ts'
 export async function pair(desk: Desk, request: PairRequest, line: Line): Promise<PairAnswer> {
   desk.requireGiving()
   const { name, kind } = request
+  const { origin } = line
+  if (origin !== undefined && kind !== 'extension')
+    throw new BrokerError('invalid_request', 'An extension is paired as the kind “extension”.')
+  const client = { name, kind, ...(origin !== undefined && { origin }) }
   const before = findNamesake(desk, request)
   const ticket = desk.approvals.ask({
     kind: 'pair',
-    client: { name, kind },
+    client,
     scope: '',
     right: 'use',
     ...(before && { namesake: before.namesake }),
@@ -41,7 +45,7 @@ export async function pair(desk: Desk, request: PairRequest, line: Line): Promis
   const same = before?.namesake === 'same-key' ? desk.clients.get(before.client.id) : undefined
   const id = same?.id ?? randomId(desk.ports.randomness)
   desk.sessions.endAll(id)
-  const token = await enrol(desk, id, name, kind, request.public_key, same?.choices)
+  const token = await enrol(desk, { id, ...client }, request.public_key, same?.choices)
   return { client_id: id, client_token: token.reveal() }
 }
 
@@ -73,22 +77,18 @@ const looksLike = (name: string): string =>
  */
 export async function adoptCommandLine(desk: Desk, known: Secret | undefined): Promise<Secret> {
   if (known && desk.clientsByHash.has(hashToken(known.reveal()))) return known
-  return enrol(desk, 'cli', 'cli', 'cli')
+  return enrol(desk, { id: 'cli', name: 'cli', kind: 'cli' })
 }
 
 async function enrol(
   desk: Desk,
-  id: string,
-  name: string,
-  kind: ClientKind,
+  asked: Pick<Client, 'id' | 'name' | 'kind' | 'origin'>,
   publicKey?: string,
   choices?: ClientRecord['choices'],
 ): Promise<Secret> {
   const token = newClientToken(desk.ports.randomness)
   const client = {
-    id,
-    name,
-    kind,
+    ...asked,
     paired_at: desk.seconds(),
     token_hash: hashToken(token.reveal()),
     ...(publicKey !== undefined && { public_key: publicKey }),

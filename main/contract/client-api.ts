@@ -332,3 +332,10 @@ export interface ProofClaims {
 export function proofMessage({ method, target, address, token_hash, issued_at, nonce }: ProofClaims): string {
   return ['valetkey-proof-v1', method, target, address, token_hash, String(issued_at), nonce].join('\n')
 }
+
+/**
+ * A caller that cannot see informational answers (no browser shows them to a program) accepts this type instead: when a
+ * question waits, the answer has status 200 and is two lines of JSON, `{pending: {request_id, code}}` and, in the end,
+ * `{value}` or `{error}`. An answer that waits for nobody is as ever.
+ */
+export const linesType = 'application/x-ndjson'

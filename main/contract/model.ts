@@ -51,6 +51,8 @@ export interface Client {
   readonly id: string
   readonly name: string
   readonly kind: ClientKind
+  /** Of an extension paired over HTTP: where its browser said it comes from, and the only origin its token is taken from. */
+  readonly origin?: string
   readonly paired_at: number
   readonly last_used_at?: number
   /** Which account the person meant, where this client's words fit several. */
@@ -131,7 +133,7 @@ export interface AccessRequest {
   readonly id: string
   readonly kind: RequestKind
   readonly state: RequestState
-  readonly client: { readonly id?: string; readonly name: string; readonly kind: ClientKind }
+  readonly client: { readonly id?: string; readonly name: string; readonly kind: ClientKind; readonly origin?: string }
   readonly account?: {
     readonly id: string
     readonly label: string

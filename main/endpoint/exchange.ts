@@ -1,18 +1,19 @@
 /**
- * One request and its answer. The rule: exactly one answer leaves, in one write, with an exact length; and nothing that
- * a plain request does not need (an abort signal, a close listener) is made before somebody waits.
+ * One request and its answer. The rule: exactly one answer leaves, in one write, with an exact length (in two lines for a
+ * caller that asked for lines, when the person has to be asked); and nothing that a plain request does not need (an
+ * abort signal, a close listener) is made before somebody waits.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AskingDoor, Line } from '../broker/doors.ts'
 import type { ClientRecord, Log } from '../broker/ports.ts'
-import { callerHeader, pendingHeaders } from '../contract/client-api.ts'
+import { callerHeader, linesType, pendingHeaders } from '../contract/client-api.ts'
 import { asBrokerError, BrokerError } from '../contract/errors.ts'
 import type { Peer } from '../contract/model.ts'
 import { callLimit, tooManyCalls, type Calls } from './calls-under-way.ts'
 import { carryOut, type Carriage, type CarriageParts } from './carriage.ts'
 import { tableFull, type Connection, type ConnectionPool } from './connection-pool.ts'
 import { describeFault } from './fault.ts'
-import { answerHeaders, errorBody, errorHeaders, successHeaders } from './http-answer.ts'
+import { answerHeaders, errorBody, errorHeaders, secureHeaders, successHeaders } from './http-answer.ts'
 import { bearerToken, bodyLimit, type Refusal, type RequestHead } from './http-guard.ts'
 import { parseJson } from './json-body.ts'
 import { lookUpPeer } from './peer.ts'
@@ -41,6 +42,7 @@ export class Exchange implements Line {
   readonly #continue: boolean
   #answered = false
   #told = false
+  #lines = false
   #abort: AbortController | undefined
 
   /** `waits`: the caller holds its body back until we say 100 (RFC 9110 section 10.1.1). */
@@ -87,6 +89,10 @@ export class Exchange implements Line {
     return client
   }
 
+  get origin(): string | undefined {
+    return this.head.extension
+  }
+
   /** Aborts when the caller's connection closes before the answer has left. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
@@ -105,12 +111,19 @@ export class Exchange implements Line {
     return this.#abort.signal
   }
 
-  /** Tells the caller which question waits, in an informational answer (RFC 9110 section 15.2). */
+  /** Tells the caller which question waits: in an informational answer (RFC 9110 section 15.2), or in a line of its own. */
   pending(question: { readonly request_id: string; readonly code: string }): void {
     if (this.#told || this.#answered) return
     this.#told = true
     this.#connection.asked = true
     const { request_id, code } = question
+    if (this.header('accept') === linesType) {
+      this.#lines = true
+      if (this.#response.destroyed) return
+      this.#response.writeHead(200, [...secureHeaders, 'Content-Type', linesType])
+      this.#response.write(`${JSON.stringify({ pending: { request_id, code } })}\n`)
+      return
+    }
     if (![request_id, code].every((value) => /^[\x21-\x7e]{1,64}$/u.test(value))) return
     // Node's writeEarlyHints sends nothing without a Link, and its writeInformation is newer than the oldest Node we run on.
     const hint = `HTTP/1.1 103 Early Hints\r\n${pendingHeaders.request}: ${request_id}\r\n${pendingHeaders.code}: ${code}\r\n\r\n`
@@ -334,6 +347,10 @@ export class Exchange implements Line {
     this.#answered = true
     this.#connection.busy--
     if (this.#response.destroyed) return
+    if (this.#lines) {
+      this.#response.end(`{"${status === 200 ? 'value' : 'error'}":${String(body)}}\n`)
+      return
+    }
     this.#response.writeHead(status, headers as string[])
     this.#response.end(body, encoding)
   }

@@ -14,6 +14,8 @@ export interface GuardPolicy {
   readonly origins: ReadonlySet<string>
   /** Values of `Sec-Fetch-Site` that may pass besides `none`; a console on the same origin allows `same-origin`. */
   readonly sites: ReadonlySet<string>
+  /** The Origin of a browser extension passes, to be held against the client that it was paired as. */
+  readonly extensions?: boolean
 }
 
 /** A request nobody may read, and the headers its refusal needs beside the usual ones (RFC 9110 sections 15.5.6, 15.5.22). */
@@ -35,6 +37,8 @@ export interface RequestHead {
   readonly json: boolean
   /** Bytes the body has by its own account; `chunked` when it does not say. */
   readonly length: number | 'chunked'
+  /** The extension a browser says this comes from; any other program can say so as well. */
+  readonly extension: string | undefined
 }
 
 const refuse = (error: BrokerError, headers: readonly string[] = []): Refusal => ({ kind: 'refusal', error, headers })
@@ -123,7 +127,8 @@ export function guardRequest(
   }
   if (hosts !== 1) return wrongHosts
   if (policy.host !== null && host !== policy.host) return foreignHost
-  if (origins > 1 || (origins === 1 && !policy.origins.has(origin))) return foreignOrigin
+  const extension = policy.extensions === true && isExtension(origin)
+  if (origins > 1 || (origins === 1 && !extension && !policy.origins.has(origin))) return foreignOrigin
   // A named origin may be cross-site: an extension always is.
   if (origins === 0 && site !== 'none' && !policy.sites.has(site)) return foreignOrigin
   return {
@@ -133,8 +138,12 @@ export function guardRequest(
     authorization: authorizations === 1 ? authorization : null,
     json: types === 1 && !encoded && isJson(type),
     length,
+    extension: extension ? origin : undefined,
   }
 }
+
+/** The origin of an extension of Chrome and its kin; Firefox makes one up per installation, and asks its person first. */
+const isExtension = (origin: string): boolean => /^chrome-extension:\/\/[a-p]{32}$/u.test(origin)
 
 /** `application/json`, alone or with `charset=utf-8` (RFC 8259 section 8.1 allows no other). */
 export function isJson(type: string): boolean {

@@ -126,7 +126,7 @@ export async function endService({ server, pool }: HttpService): Promise<void> {
   await closed
 }
 
-const unread = { kind: 'request', authorization: null, json: false, length: 'chunked' } as const
+const unread = { kind: 'request', authorization: null, json: false, length: 'chunked', extension: undefined } as const
 
 const malformed = new BrokerError('invalid_request', 'This is not an HTTP/1.1 request.')
 const noTunnel = new BrokerError('invalid_request', 'CONNECT is not served here.')

@@ -30,6 +30,10 @@ type Match = { readonly route: Route; readonly argument: unknown } | BrokerError
 const invalidClient = new BrokerError('invalid_client', 'This needs the token of a paired client.', {
   resolve: { command: 'valetkey pair NAME' },
 })
+const otherExtension = new BrokerError(
+  'access_denied',
+  'This token was not given to this extension; it is taken from the one that was paired over HTTP.',
+)
 const noSuchPath = new BrokerError('not_found', 'There is nothing at this path.')
 const onlyWait = new BrokerError('invalid_request', 'A question takes ?wait=SECONDS and nothing else.')
 const noQuery = new BrokerError('invalid_request', 'This call takes no query.')
@@ -61,6 +65,11 @@ export function serveAsking(options: AskingOptions): Handler {
   }
   return (exchange) => {
     const { target, method } = exchange.head
+    const objection = objectionTo(options.asking, exchange)
+    if (objection !== undefined) {
+      exchange.refuse(objection, [], true)
+      return
+    }
     const exact = routes.get(target)
     if (exact === undefined && target.startsWith(accountsPrefix)) {
       try {
@@ -113,6 +122,18 @@ export function serveAsking(options: AskingOptions): Handler {
     if (method === 'POST') exchange.readJson(begin, !route.open)
     else if (exchange.hasNoBody()) begin(argument)
   }
+}
+
+/**
+ * An extension's Origin is taken with the token of the client that was paired from that very origin, on every call, and
+ * from who asks to be paired. Without an Origin there is nothing to hold against anything.
+ */
+function objectionTo(asking: AskingDoor, exchange: Exchange): BrokerError | undefined {
+  const { extension, target } = exchange.head
+  if (extension === undefined || target === clientRoutes.pair.path) return undefined
+  const client = exchange.client(asking)
+  if (client === null) return invalidClient
+  return client.kind === 'extension' && client.origin === extension ? undefined : otherExtension
 }
 
 function routesOf(options: AskingOptions): ReadonlyMap<string, Route> {

@@ -113,7 +113,7 @@ async function openLoopback(
   calls: CallsUnderWay,
   ends: (() => Promise<void> | void)[],
 ): Promise<string> {
-  const bound = { address: '', policy: { ...socketPolicy, host: '' } }
+  const bound = { address: '', policy: { ...socketPolicy, host: '', extensions: true } }
   const service = createHttpService({
     policy: bound.policy,
     handle: serveAsking({ asking, identity, address: () => bound.address, calls }),

@@ -41,6 +41,7 @@ const client: Parser<ClientRecord> = object({
   id: string,
   name: string,
   kind: oneOf('cli', 'script', 'extension', 'agent'),
+  origin: optional(string),
   paired_at: number,
   last_used_at: optional(number),
   token_hash: string,

@@ -11,7 +11,7 @@ import { CommandLine } from '../ui/copy.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Icon, Mark } from '../ui/icons.tsx'
 import { When } from '../ui/time.tsx'
-import { LongText, Name, Sentence } from '../ui/words.tsx'
+import { ExtensionId, LongText, Name, Sentence } from '../ui/words.tsx'
 import { ClientFacts } from './client-facts.tsx'
 import { GrantList } from './grants.tsx'
 
@@ -132,7 +132,15 @@ function AppDetail({
           <LongText of={client.name} />
         </dd>
         <dt>{text.apps.kind}</dt>
-        <dd>{kindWords(client.kind)}</dd>
+        <dd>
+          {kindWords(client.kind)}
+          {client.origin !== undefined && (
+            <>
+              {' '}
+              <ExtensionId of={client.origin} />
+            </>
+          )}
+        </dd>
         <dt>{text.apps.key}</dt>
         <dd>{client.keyed ? text.apps.keyed : text.apps.unkeyed}</dd>
         <dt>{text.apps.paired}</dt>

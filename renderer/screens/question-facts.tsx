@@ -9,7 +9,7 @@ import { durations, durationWords, kindWords } from '../terms.ts'
 import { text } from '../text.ts'
 import { Mark } from '../ui/icons.tsx'
 import { When } from '../ui/time.tsx'
-import { LongText, Name, plain, Scopes, Sentence } from '../ui/words.tsx'
+import { ExtensionId, LongText, Name, Scopes, Sentence, plain } from '../ui/words.tsx'
 
 export function Who({
   request,
@@ -21,6 +21,7 @@ export function Who({
   readonly now: number
 }): ReactElement {
   const client = snapshot.clients.find((other) => other.id === request.client.id)
+  const origin = request.client.origin ?? client?.origin
   return (
     <>
       <dt>{text.approvals.who}</dt>
@@ -36,6 +37,11 @@ export function Who({
               text.approvals.unverified
             )}
           </div>
+          {origin !== undefined && (
+            <div className="row-more">
+              <Sentence of={text.approvals.extension} values={{ id: <ExtensionId of={origin} /> }} />
+            </div>
+          )}
           <div className="row-more">
             <WhoHolds peer={request.peer} />
           </div>

@@ -30,6 +30,15 @@ export function Name({ of }: { readonly of: string }): ReactElement {
   return <bdi className="name">{plain(of)}</bdi>
 }
 
+/** The id in an extension's origin; what else claims to be one is shown as it is. */
+export function ExtensionId({ of }: { readonly of: string }): ReactElement {
+  return (
+    <code>
+      <Name of={of.replace(/^chrome-extension:\/\//u, '')} />
+    </code>
+  )
+}
+
 /** A text of any length; long ones are folded and can be opened. */
 export function LongText({ of }: { readonly of: string }): ReactElement {
   if (of.length <= FOLD) return <bdi className="stranger">{visible(of)}</bdi>

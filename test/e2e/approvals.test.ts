@@ -194,6 +194,20 @@ describe('approvals', () => {
     expect(rig.house.vault.grantRecords.size).toBe(0)
   })
 
+  it('shows which extension a browser says it is, unverified, in the question and with the program', async () => {
+    const origin = 'chrome-extension://abcdefghijklmnopabcdefghijklmnop'
+    const asking = { signal: new AbortController().signal, pending: () => undefined, origin }
+    const done = rig.house.broker.asking.pair({ name: 'Inbox helper', kind: 'extension' }, asking)
+    await rig.go('approvals')
+    const card = question('Inbox helper wants to be paired with Valetkey')
+    const claim = 'Its browser calls it extension abcdefghijklmnopabcdefghijklmnop; nobody has verified that.'
+    await expectShown(card.getByText(claim))
+    await card.getByRole('button', { name: 'Pair' }).click()
+    const { client_id } = await done
+    await rig.go(`apps/${client_id}`)
+    await expectShown(rig.page.getByText('abcdefghijklmnopabcdefghijklmnop'))
+  })
+
   it('says when a question has expired or was taken back, and leaves everything in its place', async () => {
     rig.house.patch = (snapshot) => ({
       ...snapshot,

@@ -21,6 +21,7 @@ const placeholders = (root: string, provider: IdentityProvider): readonly (reado
   ['https://api.example.com/', `${provider.issuer}/`],
   ['YOUR_CLIENT_ID', provider.client_id],
   ["'./clients/js/index.ts'", JSON.stringify(join(root, 'clients/js/index.ts'))],
+  ["'./clients/js/service-worker.ts'", JSON.stringify(join(root, 'clients/js/service-worker.ts'))],
 ]
 
 /** What has to be seen of a command or a program besides its success. */

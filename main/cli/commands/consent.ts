@@ -57,8 +57,8 @@ export async function listClients(session: Session): Promise<void> {
   else
     printTable(
       ['name', 'kind', 'id', 'paired', 'last used', 'key'],
-      clients.flatMap(({ name, kind, id, paired_at, last_used_at, keyed, sessions = [] }) => [
-        [name, kind, id, formatTime(paired_at), formatTime(last_used_at), keyed ? 'signs' : ''],
+      clients.flatMap(({ name, kind, origin, id, paired_at, last_used_at, keyed, sessions = [] }) => [
+        [name, kindOf({ kind, origin }), id, formatTime(paired_at), formatTime(last_used_at), keyed ? 'signs' : ''],
         ...sessions.map((one) => [
           `  session ${one.name}`,
           one.right,
@@ -144,7 +144,7 @@ export async function listRequests(session: Session): Promise<void> {
       ['id', 'program', 'asks for', 'account', 'until', 'scope', 'reason (their words)', 'asked by'],
       requests.map((request) => [
         request.id,
-        `${request.client.name} (${request.client.kind})`,
+        `${request.client.name} (${kindOf(request.client)})`,
         wantOf(request),
         request.account?.label ?? '',
         formatTime(request.expires_at),
@@ -200,7 +200,8 @@ export async function approve(session: Session, id: string, options: ApproveOpti
 /** WHO asks, for WHAT, with WHICH account, and why by their own account. */
 function question(request: AccessRequest): readonly string[] {
   const { client, account, scope, reason } = request
-  const what = `${neutralise(client.name)} (${client.kind}) wants to ${wantOf(request)}`
+  const kind = `${kindOf(client)}${client.origin === undefined ? '' : ', unverified'}`
+  const what = `${neutralise(client.name)} (${kind}) wants to ${wantOf(request)}`
   return [
     account ? `${what} ${neutralise(account.label)} at ${neutralise(account.provider_name)}` : what,
     ...(scope === '' ? [] : [`scope: ${neutralise(scope)}`]),
@@ -211,6 +212,11 @@ function question(request: AccessRequest): readonly string[] {
       ? ['yes lets it use the account; add --right read if it shall read tokens as well']
       : []),
   ]
+}
+
+/** What it is; of an extension that came over HTTP also the id its browser gives it. */
+function kindOf({ kind, origin }: { readonly kind: ClientKind; readonly origin?: string | undefined }): string {
+  return origin === undefined ? kind : `${kind} ${neutralise(origin.slice(origin.lastIndexOf('/') + 1))}`
 }
 
 /** Who holds the connection, and by whose word. */

@@ -21,6 +21,8 @@ interface Status {
   readonly socket: string
   readonly control: string
   readonly url?: string
+  /** By which who comes over HTTP knows the broker: Ed25519, raw, base64url. */
+  readonly public_key?: string
   readonly vault: { readonly state: string; readonly protection?: string | null; readonly notice?: string }
   readonly counts: {
     readonly accounts: number
@@ -41,7 +43,7 @@ export async function showStatus(session: Session): Promise<void> {
     home,
     socket,
     control,
-    ...(endpoint?.url !== undefined && { url: endpoint.url }),
+    ...(endpoint?.url !== undefined && { url: endpoint.url, public_key: endpoint.public_key }),
   }
   show(session, status, () => describeStatus(status))
 }
@@ -84,6 +86,7 @@ function describeStatus({
   home,
   socket,
   url,
+  public_key,
   vault,
   counts,
 }: Status): readonly string[] {
@@ -97,6 +100,7 @@ function describeStatus({
     ['home', home],
     ['socket', socket],
     ['http', url ?? 'off'],
+    ...(public_key === undefined ? [] : [['key', public_key] as const]),
     ['vault', kept === undefined || kept === null ? vault.state : `${vault.state}, its key kept by ${kept}`],
     ...(vault.notice === undefined ? [] : [['notice', vault.notice] as const]),
     ...Object.entries(counts).map(([name, count]) => [name, String(count)] as const),

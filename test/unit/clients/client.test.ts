@@ -304,7 +304,7 @@ describe('fetch', () => {
     const own = createClient({
       clientToken: cliToken,
       transport: {
-        send: () => Promise.resolve({ status: 200, body: JSON.stringify(tokenAnswer()), retryAfter: null }),
+        send: () => Promise.resolve({ ok: true, answer: tokenAnswer() }),
         close: () => undefined,
       },
       fetch: (input, init) => {

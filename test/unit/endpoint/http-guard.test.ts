@@ -31,6 +31,17 @@ describe('guardRequest', () => {
     expect(status(paired, [...host, 'Sec-Fetch-Site', 'cross-site'])).toBe(403)
   })
 
+  it('lets the Origin of an extension pass where the policy says so, and names it for who has to judge it', () => {
+    const origin = 'chrome-extension://abcdefghijklmnopabcdefghijklmnop'
+    const open = { ...loopback, extensions: true }
+    const raw = [...host, 'Origin', origin, 'Sec-Fetch-Site', 'none']
+    expect(guardRequest(open, '1.1', 'GET', '/', raw)).toMatchObject({ kind: 'request', extension: origin })
+    expect(guardRequest(open, '1.1', 'GET', '/', host)).toMatchObject({ kind: 'request', extension: undefined })
+    expect(status(loopback, raw)).toBe(403)
+    for (const other of [`${origin}x`, `x${origin}`, 'null', '', 'moz-extension://x', 'http://127.0.0.1:4000'])
+      expect(status(open, [...host, 'Origin', other]), other).toBe(403)
+  })
+
   it('lets a console call from its own origin when the policy says so', () => {
     const console_ = { ...loopback, origins: new Set(['http://127.0.0.1:4000']), sites: new Set(['same-origin']) }
     expect(status(console_, [...host, 'Sec-Fetch-Site', 'same-origin'])).toBe(200)
