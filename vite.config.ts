@@ -88,7 +88,8 @@ function buildFastPath(): void {
         symlinkSync('valetkey-token', resolve(dist, 'valetkey'))
         return
       }
-      if (error === undefined) tried.push(`${compiler}: ${stderr.split('\n').find((line) => line.includes('error')) ?? ''}`)
+      if (error === undefined)
+        tried.push(`${compiler}: ${stderr.split('\n').find((line) => line.includes('error')) ?? ''}`)
     }
   const why = tried[0] ?? 'no C compiler here'
   process.stderr.write(`valetkey-token is not built (${why}); “valetkey token” runs on Node alone.\n`)

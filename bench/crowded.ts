@@ -38,7 +38,9 @@ export async function measureCrowded(stage: Stage): Promise<readonly Row[]> {
     return names.toSpliced((index + turn) % 5, 0, `due-${String(turn)}-${String(index % due)}`)
   }
   const home = join(stage.folder, 'crowded-clients')
-  const tokens = await fill(home, plans, (index) => Array.from({ length: turns }, (_, turn) => wants(index, turn)).flat())
+  const tokens = await fill(home, plans, (index) =>
+    Array.from({ length: turns }, (_, turn) => wants(index, turn)).flat(),
+  )
   const daemon = stage.ends(await startDaemon({ home }))
   pin(daemon.pid, 'server')
   const load = stage.ends(await startProcess<ManyOrder, ManyResult>('many.ts', 'driver'))
@@ -70,7 +72,14 @@ export async function measureCrowded(stage: Stage): Promise<readonly Row[]> {
       target: exactly(1),
       note: `of ${(taken.length * clients * 5).toLocaleString('en')} requests; at most ${String(worstCount)} for one token`,
     }),
-    compare({ group, name: `${name}: p50`, unit: 'ms', ours: taken.map(({ p50 }) => p50), baseline: against, target: null }),
+    compare({
+      group,
+      name: `${name}: p50`,
+      unit: 'ms',
+      ours: taken.map(({ p50 }) => p50),
+      baseline: against,
+      target: null,
+    }),
     compare({
       group,
       name: `${name}: p99`,

@@ -12,7 +12,10 @@ export interface TokenCall {
 }
 
 /** A `POST /v1/token` as a program sends it. */
-export function tokenRequest({ client_token }: Pick<Broker, 'client_token'>, body: Readonly<Record<string, unknown>>): TokenCall {
+export function tokenRequest(
+  { client_token }: Pick<Broker, 'client_token'>,
+  body: Readonly<Record<string, unknown>>,
+): TokenCall {
   return {
     path: '/v1/token',
     headers: { authorization: `Bearer ${client_token}`, 'content-type': 'application/json' },

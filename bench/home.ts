@@ -29,13 +29,7 @@ const hour = 3600
 const now = (): number => Math.floor(Date.now() / 1000)
 
 /** What is sealed of an account: with a token of 1.2 kB, about 1.7 kB in all. */
-export function materialOf({
-  name,
-  port,
-  rotation = 'never',
-  expired = false,
-  worn = false,
-}: Plan): GrantMaterial {
+export function materialOf({ name, port, rotation = 'never', expired = false, worn = false }: Plan): GrantMaterial {
   const issuer = `http://127.0.0.1:${String(port)}/${name}`
   return {
     connection: {

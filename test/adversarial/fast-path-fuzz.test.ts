@@ -3,7 +3,6 @@
  * told in the same bytes; what the command line refuses the fast path never accepts; and nothing at all upsets the
  * sanitizers. The seed is fixed, so that what fails here fails again.
  */
-import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BrokerError, asBrokerError, errorTable } from '../../main/contract/errors.ts'
@@ -55,7 +54,11 @@ function reference({ bytes, options = 0, chunk = 0 }: Case): Told & { readonly l
       throw new BrokerError('server_error', 'The broker answered with something that is not a token.', {
         resolve: { command: 'valetkey doctor' },
       })
-    const line = json ? JSON.stringify(answer) : (options & HEADER) !== 0 ? `Authorization: ${authorization}` : access_token
+    const line = json
+      ? JSON.stringify(answer)
+      : (options & HEADER) !== 0
+        ? `Authorization: ${authorization}`
+        : access_token
     return { status: 0, stdout: `${line}\n`, stderr: said.join(''), last: '' }
   } catch (thrown) {
     const error = asBrokerError(thrown)
@@ -88,14 +91,28 @@ const { value: anything } = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }))
 const line = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 40 })
-const mostly = <T>(usual: fc.Arbitrary<T>): fc.Arbitrary<unknown> => fc.oneof({ arbitrary: usual, weight: 12 }, { arbitrary: anything, weight: 1 })
+const mostly = <T>(usual: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+  fc.oneof({ arbitrary: usual, weight: 12 }, { arbitrary: anything, weight: 1 })
 
 const tokenBody = fc.record(
-  { access_token: mostly(line), token_type: text, authorization: mostly(line), scope: text, more: anything, account: anything },
+  {
+    access_token: mostly(line),
+    token_type: text,
+    authorization: mostly(line),
+    scope: text,
+    more: anything,
+    account: anything,
+  },
   { requiredKeys: ['access_token', 'authorization'], noNullPrototype: true },
 )
-const hints = fc.dictionary(fc.oneof(fc.constantFrom('command', 'url', 'code'), name), mostly(text), { maxKeys: 4, noNullPrototype: true })
-const candidate = fc.record({ id: mostly(text), label: mostly(text), provider: mostly(text), more: anything }, { requiredKeys: ['id', 'label'], noNullPrototype: true })
+const hints = fc.dictionary(fc.oneof(fc.constantFrom('command', 'url', 'code'), name), mostly(text), {
+  maxKeys: 4,
+  noNullPrototype: true,
+})
+const candidate = fc.record(
+  { id: mostly(text), label: mostly(text), provider: mostly(text), more: anything },
+  { requiredKeys: ['id', 'label'], noNullPrototype: true },
+)
 const refusalBody = fc.record(
   {
     error: mostly(fc.constantFrom(...Object.keys(errorTable), 'toString')),
@@ -125,7 +142,9 @@ const answer = fc
   .record({
     what: fc.oneof(
       tokenBody.map((body) => ({ status: 200, body: body as unknown })),
-      fc.tuple(refusalBody, fc.constantFrom(400, 401, 403, 409, 500, 503)).map(([body, status]) => ({ status, body: body as unknown })),
+      fc
+        .tuple(refusalBody, fc.constantFrom(400, 401, 403, 409, 500, 503))
+        .map(([body, status]) => ({ status, body: body as unknown })),
     ),
     spaces: fc.constantFrom(0, 0, 2),
     framing,
@@ -135,8 +154,14 @@ const answer = fc
   })
   .map(({ what, spaces, framing: how, early: questions, retry, size }) => {
     const body = Buffer.from(spelt(what.body, spaces, false))
-    const heads = questions.map(({ id, code }) => `HTTP/1.1 103 Early Hints\r\nvaletkey-REQUEST:${id}\r\nValetkey-Code: \t${code} \r\n\r\n`)
-    const lines = [`HTTP/1.1 ${String(what.status)} x`, 'Content-Type: application/json', ...(retry === undefined ? [] : [`Retry-After: ${String(retry)}`])]
+    const heads = questions.map(
+      ({ id, code }) => `HTTP/1.1 103 Early Hints\r\nvaletkey-REQUEST:${id}\r\nValetkey-Code: \t${code} \r\n\r\n`,
+    )
+    const lines = [
+      `HTTP/1.1 ${String(what.status)} x`,
+      'Content-Type: application/json',
+      ...(retry === undefined ? [] : [`Retry-After: ${String(retry)}`]),
+    ]
     if (how === 'length') lines.push(`Content-Length: ${String(body.length)}`)
     if (how === 'chunked') lines.push('Transfer-Encoding: chunked')
     const pieces: Buffer[] = []
@@ -160,7 +185,10 @@ const mutation = fc.record({
   from: fc.nat(100_000),
   byte: fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('"\\{}[]:,0-e\r\n \t\0u'))),
 })
-function mutate(bytes: Buffer, mutations: readonly (typeof mutation extends fc.Arbitrary<infer T> ? T : never)[]): Buffer {
+function mutate(
+  bytes: Buffer,
+  mutations: readonly (typeof mutation extends fc.Arbitrary<infer T> ? T : never)[],
+): Buffer {
   let changed = bytes
   for (const { kind, at, from, byte } of mutations) {
     const place = changed.length === 0 ? 0 : at % changed.length
@@ -177,7 +205,9 @@ function mutate(bytes: Buffer, mutations: readonly (typeof mutation extends fc.A
   return changed
 }
 
-const sample = <T>(arbitrary: fc.Arbitrary<T>, count: number): readonly T[] => fc.sample(arbitrary, { numRuns: count, seed })
+const parsed = (out: string): unknown => (out === '' ? 'nothing' : (JSON.parse(out) as unknown))
+const sample = <T>(arbitrary: fc.Arbitrary<T>, count: number): readonly T[] =>
+  fc.sample(arbitrary, { numRuns: count, seed })
 
 describe('a fuzzed answer', () => {
   it('that is well formed is told as the command line tells it, to the byte', () => {
@@ -193,19 +223,20 @@ describe('a fuzzed answer', () => {
   })
 
   it('that is not is never taken for one', () => {
-    const mutated = fc.tuple(answer, fc.array(mutation, { minLength: 1, maxLength: 4 })).map(([bytes, mutations]) => mutate(bytes, mutations))
+    const mutated = fc
+      .tuple(answer, fc.array(mutation, { minLength: 1, maxLength: 4 }))
+      .map(([bytes, mutations]) => mutate(bytes, mutations))
     const cases = sample(fc.record({ kind: fc.constant('answer' as const), bytes: mutated, options, chunk }), 8_000)
     const told = harness.run(cases)
     let [accepted, same] = [0, 0]
     for (const [index, one] of cases.entries()) {
       const [ours, theirs] = [told[index], reference(one)]
-      if (ours?.status === 0) {
-        accepted++
-        expect(theirs.status, shown(one)).toBe(0)
-        if (((one.options ?? 0) & JSON_OUT) === 0) expect(ours.stdout, shown(one)).toBe(theirs.stdout)
-        else expect(JSON.parse(ours.stdout), shown(one)).toEqual(JSON.parse(theirs.stdout))
-      } else expect(ours?.stdout, shown(one)).toBe('')
       if (ours?.status === theirs.status && ours.stderr.endsWith(theirs.last)) same++
+      if (ours?.status === 0) accepted++
+      // As JSON, because the spelling of a number stays ours.
+      const asJson = ours?.status === 0 && ((one.options ?? 0) & JSON_OUT) !== 0
+      const [printed, right] = [ours?.stdout, theirs.stdout].map((out = '') => (asJson ? parsed(out) : out))
+      expect(printed, shown(one)).toEqual(ours?.status === 0 ? right : '')
     }
     // What differs: members given twice, a question whose code is no word, and bytes after the end in a piece of their own.
     expect(accepted).toBeGreaterThan(100)
@@ -215,11 +246,18 @@ describe('a fuzzed answer', () => {
   it('of any bytes, and any body read to its very end, upsets nothing', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
-      fc.tuple(fc.oneof(tokenBody, refusalBody), fc.array(mutation, { maxLength: 3 })).map(([body, mutations]) => mutate(Buffer.from(spelt(body, 0, true)), mutations)),
+      fc
+        .tuple(fc.oneof(tokenBody, refusalBody), fc.array(mutation, { maxLength: 3 }))
+        .map(([body, mutations]) => mutate(Buffer.from(spelt(body, 0, true)), mutations)),
     )
     const kind = fc.constantFrom('answer' as const, 'body' as const)
     const some = fc.record({ kind, bytes, options: fc.nat(15), chunk })
-    const ends = fc.record({ kind: fc.constant('answer' as const), bytes: answer.map((whole) => whole.subarray(0, whole.length - 3)), options: fc.constantFrom(16, 32, 20, 36), chunk })
+    const ends = fc.record({
+      kind: fc.constant('answer' as const),
+      bytes: answer.map((whole) => whole.subarray(0, whole.length - 3)),
+      options: fc.constantFrom(16, 32, 20, 36),
+      chunk,
+    })
     const cases = sample(fc.oneof(some, some, some, ends), 8_000)
     const told = harness.run(cases)
     expect(told.every(({ status, stdout }) => status === 0 || stdout === '')).toBe(true)
@@ -239,17 +277,41 @@ describe('a fuzzed answer', () => {
 })
 
 describe('fuzzed words', () => {
-  const words = ['--scope', '--min-valid', '--timeout', '--interaction', '--reason', '--as', '--json', '--header', '--force-refresh']
+  const words = [
+    '--scope',
+    '--min-valid',
+    '--timeout',
+    '--interaction',
+    '--reason',
+    '--as',
+    '--json',
+    '--header',
+    '--force-refresh',
+  ]
   const word = fc.oneof(
-    fc.constantFrom(...words, '--resource=https://x', '--audience', '--', '-', '-x', '--scop', '--scopes', '--json=', 'ada'),
+    fc.constantFrom(
+      ...words,
+      '--resource=https://x',
+      '--audience',
+      '--',
+      '-',
+      '-x',
+      '--scop',
+      '--scopes',
+      '--json=',
+      'ada',
+    ),
     fc.constantFrom('never', 'notify', 'prompt', '0', '007', '600', '601', '31536000', '1e3', '-1', ''),
     fc.tuple(fc.constantFrom(...words), text).map(([option, value]) => `${option}=${value}`),
     text,
   )
-  const argv = fc.array(word.filter((one) => !one.includes('\0')), { maxLength: 8 })
+  const argv = fc.array(
+    word.filter((one) => !one.includes('\0')),
+    { maxLength: 8 },
+  )
 
   it('are the same request, or the command line’s to judge', () => {
-    const sound = (words: readonly string[]): boolean => words.every((one) => one.isWellFormed())
+    const sound = (list: readonly string[]): boolean => list.every((one) => one.isWellFormed())
     const lists = sample(argv, 8_000).filter(sound)
     const told = harness.run(
       lists.map((list) => ({ kind: 'words', bytes: Buffer.from(list.map((one) => `${one}\0`).join('')) })),
@@ -266,7 +328,10 @@ describe('fuzzed words', () => {
         outcomes.refused++
       }
       const ours = told[index]
-      expect({ ...ours, stdout: sorted(ours?.stdout) }, JSON.stringify(list)).toEqual({ ...expected, stdout: sorted(expected.stdout) })
+      expect({ ...ours, stdout: sorted(ours?.stdout) }, JSON.stringify(list)).toEqual({
+        ...expected,
+        stdout: sorted(expected.stdout),
+      })
     }
     expect(Math.min(outcomes.request, outcomes.refused)).toBeGreaterThan(300)
   })
@@ -277,67 +342,4 @@ describe('fuzzed words', () => {
   })
 
   const sorted = (body: string | undefined): unknown => (body ? (JSON.parse(body) as unknown) : '')
-})
-
-describe('a signature', () => {
-  it('is good exactly when OpenSSL says so', () => {
-    const order = (1n << 252n) + 27_742_317_777_372_353_535_851_937_790_883_648_493n
-    const cases: Case[] = []
-    const expected: boolean[] = []
-    const add = (key: Buffer, signature: Buffer, message: Buffer): void => {
-      let good = false
-      try {
-        const jwk = { kty: 'OKP', crv: 'Ed25519', x: key.toString('base64url') }
-        good = verify(null, message, createPublicKey({ key: jwk, format: 'jwk' }), signature)
-      } catch {
-        // No key at all.
-      }
-      cases.push({ kind: 'signature', bytes: Buffer.concat([key, signature, message]) })
-      expected.push(good)
-    }
-    const flip = (bytes: Buffer, bit: number): Buffer => {
-      const changed = Buffer.from(bytes)
-      const at = Math.floor(bit / 8) % bytes.length
-      changed[at] = (bytes[at] ?? 0) ^ (1 << (bit % 8))
-      return changed
-    }
-    for (let size = 0; size < 300; size += 3) {
-      const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-      const key = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
-      const message = Buffer.alloc(size, size)
-      const signature = sign(null, message, privateKey)
-      add(key, signature, message)
-      add(key, flip(signature, size * 7), message)
-      add(flip(key, size * 5), signature, message)
-      add(key, signature, Buffer.concat([message, Buffer.alloc(1)]))
-      // The same scalar, one group order higher (RFC 8032 section 5.1.7 wants it refused).
-      const scalar = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + order
-      const higher = Buffer.from(scalar.toString(16).padStart(64, '0'), 'hex').reverse()
-      add(key, Buffer.concat([signature.subarray(0, 32), higher]), message)
-    }
-    const zero = Buffer.alloc(32)
-    for (const point of ['01', '00', 'ec'.padEnd(62, 'f').concat('7f'), 'ed'.padEnd(62, 'f').concat('7f'), '01'.padEnd(62, '0').concat('80')]) {
-      const key = Buffer.from(point.padEnd(64, '0'), 'hex')
-      add(key, Buffer.concat([key, zero]), Buffer.from('x'))
-    }
-    expect(harness.run(cases).map(({ status }) => status === 1)).toEqual(expected)
-    expect(expected.filter(Boolean)).toHaveLength(100)
-  })
-
-  it('of RFC 8032 section 7.1 is good', () => {
-    const vectors = [
-      [
-        'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
-        'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
-        '',
-      ],
-      [
-        '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c',
-        '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
-        '72',
-      ],
-    ]
-    const told = harness.run(vectors.map((parts) => ({ kind: 'signature', bytes: Buffer.from(parts.join(''), 'hex') })))
-    expect(told.map(({ status }) => status)).toEqual([1, 1])
-  })
 })

@@ -82,7 +82,7 @@ function encode({ kind, bytes, options = 0, chunk = 0 }: Case): Buffer {
 
 function decode(bytes: Buffer): readonly Told[] {
   const told: Told[] = []
-  for (let at = 0; at + 9 <= bytes.length; ) {
+  for (let at = 0; at + 9 <= bytes.length;) {
     const status = bytes.readInt8(at)
     const out = bytes.readUInt32LE(at + 1)
     const stdout = bytes.toString('utf8', at + 5, at + 5 + out)

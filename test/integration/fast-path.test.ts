@@ -91,14 +91,15 @@ describe('beside the real daemon', () => {
     expect((await runCli(daemon.paths.home, ['token', 'ada'])).stdout).toBe(forced.stdout)
   })
 
-  it.each([
-    [8, 'token', 'nobody'],
-    [2, 'token', 'generic-oidc'],
-    [6, 'token', 'ada', '--scope', 'openid universe'],
-    [2, 'token', 'ada', '--scope', ' '],
-    [2, 'token', 'ada', '--reason', 'a\nb'],
-    [2, 'token', 'x'.repeat(300)],
-  ])('is refused the same, by itself, with status %i: %j', async (status, ...args) => {
+  const refused: readonly (readonly [number, readonly string[]])[] = [
+    [8, ['token', 'nobody']],
+    [2, ['token', 'generic-oidc']],
+    [6, ['token', 'ada', '--scope', 'openid universe']],
+    [2, ['token', 'ada', '--scope', ' ']],
+    [2, ['token', 'ada', '--reason', 'a\nb']],
+    [2, ['token', 'x'.repeat(300)]],
+  ]
+  it.each(refused)('is refused the same, by itself, with status %i: %j', async (status, args) => {
     const { code, stdout, stderr } = await both(daemon.paths.home, args, {}, lone.program)
     expect({ code, stdout }).toEqual({ code: status, stdout: '' })
     expect(stderr).toMatch(/^valetkey: \S/u)
@@ -280,7 +281,13 @@ describe('beside a broker that says anything', () => {
   })
 
   it('tells questions and prints whole answers as the command line does', async () => {
-    const answer = { ...tokenAnswer('a"\\\u0020b/'), scope: 'é\u2028\ud83d\u007f\u0001', issuer: null, more: [[], {}, -1], expires_in: 0 }
+    const answer = {
+      ...tokenAnswer('a"\\\u0020b/'),
+      scope: 'é\u2028\ud83d\u007f\u0001',
+      issuer: null,
+      more: [[], {}, -1],
+      expires_in: 0,
+    }
     broker.routes.set('token', (_received, pending) => {
       pending('req_1', '123-456')
       return { value: answer }
@@ -293,7 +300,17 @@ describe('beside a broker that says anything', () => {
 
   it('asks what the command line asks, once', async () => {
     broker.routes.set('token', () => ({ value: tokenAnswer() }))
-    const args = ['token', ' a “b” \\ \u007f', '--scope', 'a b', '--resource', 'https://x/', '--audience', 'y', '--force-refresh']
+    const args = [
+      'token',
+      ' a “b” \\ \u007f',
+      '--scope',
+      'a b',
+      '--resource',
+      'https://x/',
+      '--audience',
+      'y',
+      '--force-refresh',
+    ]
     const more = ['--min-valid', '007', '--timeout', '5', '--interaction', 'notify', '--reason', 'z\u2028']
     await both(broker.home, [...args, ...more], {}, lone.program)
     expect(broker.received).toHaveLength(2)
@@ -302,30 +319,67 @@ describe('beside a broker that says anything', () => {
   })
 
   it('gives up in time, and says so', async () => {
-    const asking = Promise.withResolvers<void>()
-    const release = Promise.withResolvers<void>()
+    const asking = Promise.withResolvers<null>()
+    const release = Promise.withResolvers<null>()
     broker.routes.set('token', async () => {
-      asking.resolve()
+      asking.resolve(null)
       await release.promise
       return { value: tokenAnswer() }
     })
     // The least there is: what it waits longer than it asks the broker to.
     const { code, stdout, stderr } = await runFast(broker.home, ['token', 'ada', '--timeout', '0'], {}, lone.program)
     await asking.promise
-    release.resolve()
-    expect({ code, stdout, stderr }).toEqual({ code: 5, stdout: '', stderr: 'valetkey: No answer within 15 seconds.\n' })
+    release.resolve(null)
+    expect({ code, stdout, stderr }).toEqual({
+      code: 5,
+      stdout: '',
+      stderr: 'valetkey: No answer within 15 seconds.\n',
+    })
   })
 
   it('takes its token only from a file that is ours alone', async () => {
     broker.routes.set('token', () => ({ value: tokenAnswer() }))
     const { cliToken } = broker.paths
     const places: readonly (readonly [string, () => void])[] = [
-      ['open to others', () => { chmodSync(cliToken, 0o644) }],
-      ['missing', () => { rmSync(cliToken) }],
-      ['a link', () => { writeFileSync(`${cliToken}.real`, 'vk_x', { mode: 0o600 }); symlinkSync(`${cliToken}.real`, cliToken) }],
-      ['a folder', () => { rmSync(cliToken); mkdirSync(cliToken, { mode: 0o700 }) }],
-      ['no token', () => { rmSync(cliToken, { recursive: true }); writeFileSync(cliToken, 'two words', { mode: 0o600 }) }],
-      ['far too long', () => { writeFileSync(cliToken, 'x'.repeat(100_000), { mode: 0o600 }) }],
+      [
+        'open to others',
+        () => {
+          chmodSync(cliToken, 0o644)
+        },
+      ],
+      [
+        'missing',
+        () => {
+          rmSync(cliToken)
+        },
+      ],
+      [
+        'a link',
+        () => {
+          writeFileSync(`${cliToken}.real`, 'vk_x', { mode: 0o600 })
+          symlinkSync(`${cliToken}.real`, cliToken)
+        },
+      ],
+      [
+        'a folder',
+        () => {
+          rmSync(cliToken)
+          mkdirSync(cliToken, { mode: 0o700 })
+        },
+      ],
+      [
+        'no token',
+        () => {
+          rmSync(cliToken, { recursive: true })
+          writeFileSync(cliToken, 'two words', { mode: 0o600 })
+        },
+      ],
+      [
+        'far too long',
+        () => {
+          writeFileSync(cliToken, 'x'.repeat(100_000), { mode: 0o600 })
+        },
+      ],
     ]
     for (const [what, make] of places) {
       make()

@@ -9,7 +9,8 @@ const files = readdirSync(folder).map((name) => ({ name, text: readFileSync(join
 const all = files.map(({ text }) => text).join('')
 
 /** What takes memory by a number that came from outside, or writes until something else says stop. */
-const forbidden = /\b(?:malloc|calloc|realloc|alloca|strdup|strn?cpy|strn?cat|v?s?n?printf|gets|system|popen|getaddrinfo)\s*\(/u
+const forbidden =
+  /\b(?:malloc|calloc|realloc|alloca|strdup|strn?cpy|strn?cat|v?s?n?printf|gets|system|popen|getaddrinfo)\s*\(/u
 
 describe('the fast path', () => {
   it('is C and nothing else, in files that open with their rule and can be read in one sitting', () => {
