@@ -1,8 +1,9 @@
 /*
- * What the fast path needs of a C library, on Linux on x86-64 and arm64: its system calls, and the few functions on bytes.
- * The rule: nothing in here knows what it is for, and each function does what C11 or POSIX says of it, as far as the fast
- * path asks. The library itself would be as good, and on other systems it is what is used; but asking the processor what it
- * can do, which the GNU one does first of all, takes longer in a virtual machine than all the rest of `valetkey token`.
+ * What the fast path needs of a C library, on Linux on x86-64 and arm64: its system calls, and the few functions on
+ * bytes. The rule: nothing in here knows what it is for, and each function does what C11 or POSIX says of it, as far
+ * as the fast path asks. The library itself would be as good, and on other systems it is what is used; but asking the
+ * processor what it can do, which the GNU one does first of all, takes longer in a virtual machine than all the rest
+ * of `valetkey token`.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -2,6 +2,7 @@
  * The fast path beside the full command line: for every outcome the same status and the same bytes on stdout and stderr, by
  * itself where it can and by handing over where it should.
  */
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -123,6 +124,24 @@ describe('beside the real daemon', () => {
     expect(said).toMatch(/^valetkey: waiting for approval\ncode: \d{3}-\d{3}\nrun: valetkey approve \S+\n$/u)
     await approve(daemon, id, /^code: (\S+)$/mu.exec(said)?.[1] ?? '', ['--for', '1h'])
     expect(await result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\S+\n$/u) as string })
+  })
+
+  it('is the same with the C library in it, as on systems that it brings no calls of its own for', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vk-libc-'))
+    const program = join(folder, 'valetkey-token')
+    try {
+      const source = join(import.meta.dirname, '../../clients/native/valetkey-token.c')
+      const strictly = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-D_FORTIFY_SOURCE=2']
+      const compiled = spawnSync('cc', [...strictly, '-o', program, source], { encoding: 'utf8' })
+      expect(compiled).toMatchObject({ status: 0, stderr: '' })
+      const overTcp = { VALETKEY_URL: daemon.endpoint.url ?? '' }
+      for (const env of [{}, overTcp])
+        expect(await both(daemon.paths.home, ['token', 'ada', '--header'], env, program)).toMatchObject({ code: 0 })
+      expect(await both(daemon.paths.home, ['token', 'nobody'], {}, program)).toMatchObject({ code: 8 })
+      expect(await runFast(daemon.paths.home, ['status'], {}, program)).toEqual(handedOver)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('asks over loopback TCP, and over a socket elsewhere, only a broker that proves itself', async () => {
