@@ -3,7 +3,7 @@
  * The rule: beside it, in the same run and taking turns with it, stand the tools that people already have for the same
  * job, each with its own daemon running and its secret already there; a stopwatch in C times them all alike.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cleanEnvironment, until } from '../test/setup/daemon.ts'
 import { atMost, compare, interleave, type NotMeasured, type Row } from './harness.ts'
@@ -23,7 +23,7 @@ export async function measureFastPath(stage: Stage): Promise<readonly Row[] | No
   const time = await makeStopwatch(join(stage.folder, 'stopwatch'))
   const git = stage.ends(await startCredentialCache(join(stage.folder, 'git'), time))
   const env = cleanEnvironment(daemon.paths.home)
-  const { ours, oidc, cache } = await interleave(stage.rounds(300), 5, {
+  const { ours, oidc, cache } = await interleave(stage.rounds(100), 2, {
     ours: () => {
       const { ms, stdout } = time([program, 'token', 'cached'], env)
       if (!/^\S{100,}\n$/u.test(stdout)) throw new Error('valetkey token printed no token')
@@ -48,19 +48,22 @@ export async function measureFastPath(stage: Stage): Promise<readonly Row[] | No
   return [row('oidc-token', oidc, 0.6), row('git credential-cache get', cache, 0.75)]
 }
 
-/** A program with its arguments, timed: milliseconds, and what it printed. Throws when it does not end well. */
+/** A program with its arguments: milliseconds of one run of several, and what it printed. Throws when it does not end well. */
 type Stopwatch = (
   words: readonly string[],
   env: NodeJS.ProcessEnv,
   input?: string,
 ) => { readonly ms: number; readonly stdout: string }
 
-/** The compiler that made the fast path makes this too. */
+/** How often a program runs in its turn; the turn's figure is the median. */
+const times = 5
+
+/** The compiler that made the fast path makes this too. `input` of a run is a file. */
 async function makeStopwatch(file: string): Promise<Stopwatch> {
   const source = join(import.meta.dirname, 'processes', 'stopwatch.c')
   await runProgram('cc', ['-std=c11', '-O2', '-o', file, source], process.env)
-  return (words, env, input) => {
-    const { stdout } = timeProgram(file, words, env, input)
+  return (words, env, input = '/dev/null') => {
+    const { stdout } = timeProgram(file, [String(times), input, ...words], env)
     const end = stdout.indexOf('\n')
     return { ms: Number(stdout.slice(0, end)) / 1e6, stdout: stdout.slice(end + 1) }
   }
@@ -82,12 +85,14 @@ async function startCredentialCache(folder: string, time: Stopwatch): Promise<Cr
   ]
   const who = 'protocol=https\nhost=example.com\nusername=ada\n'
   const password = 'x'.repeat(1_200)
+  const question = join(folder, 'question')
+  writeFileSync(question, `${who}\n`)
   timeProgram('git', words('store'), env, `${who}password=${password}\n\n`)
   // Its daemon runs in the background by itself.
   for (const pid of await until(() => processesWith(socket))) pin(pid, 'server')
   return {
     time: () => {
-      const { ms, stdout } = time(['git', ...words('get')], env, `${who}\n`)
+      const { ms, stdout } = time(['git', ...words('get')], env, question)
       if (!stdout.includes(`password=${password}\n`)) throw new Error('git credential-cache printed no password')
       return ms
     },
