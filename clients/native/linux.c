@@ -77,7 +77,7 @@ void __stack_chk_fail(void) {
   _exit(134);
 }
 
-/* What the kernel has put on the stack: how many arguments, the arguments, the environment, what else there is to know. */
+/* What the kernel has put on the stack: a count, the arguments, the environment, what else there is to know. */
 __attribute__((used)) static void begin(uintptr_t *stack) {
   char **argv = (char **)(stack + 1);
   environ = argv + stack[0] + 1;

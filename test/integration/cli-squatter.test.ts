@@ -169,9 +169,12 @@ describe('S9: a relay', () => {
     announce({ url, public_key: broker.publicKey })
     try {
       expect(await ask({ url })).toMatchObject({ error: 'not_running' })
-      expect(heard).toHaveLength(1)
-      expect(heard[0]).toMatch(/^GET \/v1\/hello/u)
-      expect(heard[0]).not.toContain('authorization')
+      // The fast path asks once, and then the command line it hands over to.
+      expect(heard).toHaveLength(ask === askers[1]?.[1] ? 2 : 1)
+      for (const one of heard) {
+        expect(one).toMatch(/^GET \/v1\/hello/u)
+        expect(one).not.toContain('authorization')
+      }
       // With the same announcement the real broker is believed at its own address.
       expect(await ask({ url: broker.url })).toEqual(tokenAnswer())
     } finally {
