@@ -75,9 +75,15 @@ function program(entry: string, name: string, target: string): EnvironmentOption
   }
 }
 
-/** How the fast path is compiled; without libc as a library to link, a Fedora's say, not static. */
+/** What the fast path is compiled with; on Linux first without any C library, then with one inside, then as it comes. */
 const compilers = [...(process.env['CC'] ? [process.env['CC']] : []), 'cc', 'gcc', 'clang']
-const strictly = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2']
+const strictly = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong']
+const hardened = ['-Wl,-z,noexecstack', '-Wl,-z,relro', '-Wl,-z,now']
+const alone = ['-static', '-nostdlib', '-ffreestanding', '-mstack-protector-guard=global', ...hardened, 'linux.c']
+const linkings =
+  process.platform === 'linux'
+    ? [alone, ['-D_FORTIFY_SOURCE=2', '-static', ...hardened], ['-D_FORTIFY_SOURCE=2', ...hardened]]
+    : [['-D_FORTIFY_SOURCE=2']]
 
 /**
  * `valetkey token` without Node (clients/native), and `dist/valetkey`, the command with it; not made again when nothing has
@@ -93,9 +99,9 @@ function buildFastPath(): void {
   for (const name of [output, resolve(dist, 'valetkey')]) rmSync(name, { force: true })
   const tried: string[] = []
   for (const compiler of process.platform === 'win32' ? [] : compilers)
-    for (const linking of process.platform === 'linux' ? [['-static'], []] : [[]]) {
-      const words = [...strictly, ...linking, '-o', `${output}.new`, resolve(folder, 'valetkey-token.c')]
-      const { error, status, stderr } = spawnSync(compiler, words, { encoding: 'utf8' })
+    for (const linking of linkings) {
+      const words = [...strictly, '-o', `${output}.new`, 'valetkey-token.c', ...linking]
+      const { error, status, stderr } = spawnSync(compiler, words, { cwd: folder, encoding: 'utf8' })
       if (error === undefined && status === 0) {
         renameSync(`${output}.new`, output)
         symlinkSync('valetkey-token', resolve(dist, 'valetkey'))

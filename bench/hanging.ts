@@ -27,12 +27,8 @@ export async function measureHanging(stage: Stage): Promise<readonly Row[]> {
   }
   const { held, calm } = await interleave(stage.rounds(15), 1, {
     held: async () => {
-      const waiting = await Promise.all(
-        hanging.map(async (name) => {
-          const { requests: before } = await provider.ask({ name, hanging: true })
-          return { name, before }
-        }),
-      )
+      const waiting: { readonly name: string; readonly before: number }[] = []
+      for (const name of hanging) waiting.push({ name, before: (await provider.ask({ name, hanging: true })).requests })
       const answers = hanging.map((account) => ask(socket, tokenRequest(broker, { account, force_refresh: true })))
       for (const { name, before } of waiting)
         await until(async () => ((await provider.ask({ name })).requests > before ? true : undefined))

@@ -74,7 +74,8 @@ static bool find_place(struct place *place) {
   const char *digits = url + sizeof begin - 1;
   size_t length = strspn(digits, "0123456789");
   if (length < 1 || length > 5 || strcmp(digits + length, digits[length] == '/' ? "/" : "") != 0) return false;
-  long port = strtol(digits, NULL, 10);
+  long port = 0;
+  for (size_t i = 0; i < length; i++) port = port * 10 + (digits[i] - '0');
   struct sheet name = {-1, false, sizeof place->name.text - 1, 0, place->name.text};
   add(&name, "127.0.0.1:");
   add_number(&name, (unsigned long)port);

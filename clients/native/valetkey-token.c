@@ -72,7 +72,8 @@ static enum option option_of(const char *word, size_t length) {
 static bool read_seconds(const char *text, unsigned long most, unsigned long *seconds) {
   size_t length = strlen(text);
   if (length < 1 || length > 9 || strspn(text, "0123456789") != length) return false;
-  *seconds = strtoul(text, NULL, 10);
+  *seconds = 0;
+  for (; *text != '\0'; text++) *seconds = *seconds * 10 + (unsigned long)(*text - '0');
   return *seconds <= most;
 }
 

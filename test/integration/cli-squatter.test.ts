@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, ValetkeyError } from '../../clients/js/index.ts'
 import { runCli } from '../setup/daemon.ts'
+import { runFast } from '../setup/fast-path.ts'
 import {
   cliToken,
   makeHome,
@@ -60,6 +61,18 @@ const askers: readonly (readonly [
       expect({ code, stdout: stdout !== '' }).toEqual(
         stderr === '' ? { code: 0, stdout: true } : { code: 3, stdout: false },
       )
+      return JSON.parse(stdout + stderr) as unknown
+    },
+  ],
+  [
+    'the fast path',
+    async ({ socket, url }) => {
+      const env = {
+        ...(socket !== undefined && { VALETKEY_SOCK: socket }),
+        ...(url !== undefined && { VALETKEY_URL: url }),
+      }
+      const { code, stdout, stderr } = await runFast(home.home, ['token', 'ada', '--json'], env)
+      expect([code, stdout === '', stderr === '']).toEqual(stderr === '' ? [0, false, true] : [3, true, false])
       return JSON.parse(stdout + stderr) as unknown
     },
   ],
@@ -156,9 +169,12 @@ describe('S9: a relay', () => {
     announce({ url, public_key: broker.publicKey })
     try {
       expect(await ask({ url })).toMatchObject({ error: 'not_running' })
-      expect(heard).toHaveLength(1)
-      expect(heard[0]).toMatch(/^GET \/v1\/hello/u)
-      expect(heard[0]).not.toContain('authorization')
+      // The fast path asks once, and then the command line it hands over to.
+      expect(heard).toHaveLength(ask === askers[1]?.[1] ? 2 : 1)
+      for (const one of heard) {
+        expect(one).toMatch(/^GET \/v1\/hello/u)
+        expect(one).not.toContain('authorization')
+      }
       // With the same announcement the real broker is believed at its own address.
       expect(await ask({ url: broker.url })).toEqual(tokenAnswer())
     } finally {

@@ -2,25 +2,16 @@
  * The fast path beside the full command line: for every outcome the same status and the same bytes on stdout and stderr, by
  * itself where it can and by handing over where it should.
  */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type ErrorBody, type ErrorCode, errorTable } from '../../main/contract/errors.ts'
+import { type ErrorBody, errorTable } from '../../main/contract/errors.ts'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import {
-  collect,
-  newHome,
-  removeHome,
-  runCli,
-  startDaemon,
-  until,
-  type CommandResult,
-  type RunningDaemon,
-} from '../setup/daemon.ts'
-import { fastPath, handedOver, makeLone, runFast, startFast } from '../setup/fast-path.ts'
+import { collect, newHome, removeHome, runCli, startDaemon, until, type RunningDaemon } from '../setup/daemon.ts'
+import { both, fastPath, handedOver, makeLone, runFast, startFast } from '../setup/fast-path.ts'
 import { approve, linkAccount, pairProgram } from '../setup/link.ts'
-import { startStandIn, tokenAnswer, type StandIn } from '../unit/cli/stand-in-broker.ts'
 
 let lone: ReturnType<typeof makeLone>
 beforeAll(() => {
@@ -29,26 +20,6 @@ beforeAll(() => {
 afterAll(() => {
   lone.remove()
 })
-
-/** Seconds go by between two calls. */
-const timeless = ({ code, stdout, stderr }: CommandResult): CommandResult => ({
-  code,
-  stdout: stdout.replace(/"expires_in":\d+/u, '"expires_in":0'),
-  stderr,
-})
-
-/** Runs both; expects the same of both; gives it. */
-async function both(
-  home: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-  program?: string,
-): Promise<CommandResult> {
-  const full = timeless(await runCli(home, args, { env }))
-  const fast = timeless(await runFast(home, args, env, program))
-  expect(fast, JSON.stringify(args)).toEqual(full)
-  return fast
-}
 
 describe('beside the real daemon', () => {
   let daemon: RunningDaemon
@@ -91,14 +62,15 @@ describe('beside the real daemon', () => {
     expect((await runCli(daemon.paths.home, ['token', 'ada'])).stdout).toBe(forced.stdout)
   })
 
-  it.each([
-    [8, 'token', 'nobody'],
-    [2, 'token', 'generic-oidc'],
-    [6, 'token', 'ada', '--scope', 'openid universe'],
-    [2, 'token', 'ada', '--scope', ' '],
-    [2, 'token', 'ada', '--reason', 'a\nb'],
-    [2, 'token', 'x'.repeat(300)],
-  ])('is refused the same, by itself, with status %i: %j', async (status, ...args) => {
+  const refused: readonly (readonly [number, readonly string[]])[] = [
+    [8, ['token', 'nobody']],
+    [2, ['token', 'generic-oidc']],
+    [6, ['token', 'ada', '--scope', 'openid universe']],
+    [2, ['token', 'ada', '--scope', ' ']],
+    [2, ['token', 'ada', '--reason', 'a\nb']],
+    [2, ['token', 'x'.repeat(300)]],
+  ]
+  it.each(refused)('is refused the same, by itself, with status %i: %j', async (status, args) => {
     const { code, stdout, stderr } = await both(daemon.paths.home, args, {}, lone.program)
     expect({ code, stdout }).toEqual({ code: status, stdout: '' })
     expect(stderr).toMatch(/^valetkey: \S/u)
@@ -122,6 +94,24 @@ describe('beside the real daemon', () => {
     expect(said).toMatch(/^valetkey: waiting for approval\ncode: \d{3}-\d{3}\nrun: valetkey approve \S+\n$/u)
     await approve(daemon, id, /^code: (\S+)$/mu.exec(said)?.[1] ?? '', ['--for', '1h'])
     expect(await result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\S+\n$/u) as string })
+  })
+
+  it('is the same with the C library in it, as on systems that it brings no calls of its own for', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vk-libc-'))
+    const program = join(folder, 'valetkey-token')
+    try {
+      const source = join(import.meta.dirname, '../../clients/native/valetkey-token.c')
+      const strictly = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-D_FORTIFY_SOURCE=2']
+      const compiled = spawnSync('cc', [...strictly, '-o', program, source], { encoding: 'utf8' })
+      expect(compiled).toMatchObject({ status: 0, stderr: '' })
+      const overTcp = { VALETKEY_URL: daemon.endpoint.url ?? '' }
+      for (const env of [{}, overTcp])
+        expect(await both(daemon.paths.home, ['token', 'ada', '--header'], env, program)).toMatchObject({ code: 0 })
+      expect(await both(daemon.paths.home, ['token', 'nobody'], {}, program)).toMatchObject({ code: 8 })
+      expect(await runFast(daemon.paths.home, ['status'], {}, program)).toEqual(handedOver)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('asks over loopback TCP, and over a socket elsewhere, only a broker that proves itself', async () => {
@@ -223,169 +213,5 @@ describe('handed over to the command line', () => {
     } finally {
       remove()
     }
-  })
-})
-
-describe('beside a broker that says anything', () => {
-  let broker: StandIn
-  const said = (body: unknown): string => JSON.stringify(body)
-  beforeEach(async () => {
-    broker = await startStandIn()
-  })
-  afterEach(async () => {
-    await broker.close()
-  })
-
-  const refusal = (error: ErrorCode, more: Partial<ErrorBody> = {}): ErrorBody => ({
-    error,
-    error_description: `Refused with ${error} “” \u001b[31m\u202eevil\u0000\n`,
-    ...more,
-  })
-  const candidates = [
-    { id: 'a1', label: 'ada\u009b', provider: 'p' },
-    { id: 'a2', label: '\ud83d', provider: 'q', more: [1, { x: null }] },
-  ] as const
-
-  it.each(Object.keys(errorTable) as ErrorCode[])('tells %s as the command line does', async (code) => {
-    const resolve = { command: 'valetkey approve x', url: 'https://example.com/ü', code: '123-456' }
-    const bodies: readonly (readonly [ErrorBody, number?])[] = [
-      [refusal(code)],
-      [refusal(code, { resolve, request_id: 'r1' }), 7],
-      [refusal(code, { candidates, resolve: {}, retry_after: 9 })],
-    ]
-    for (const [body, retryAfter] of bodies) {
-      broker.routes.set('token', () => ({ refusal: body, ...(retryAfter !== undefined && { retryAfter }) }))
-      const words = await both(broker.home, ['token', 'ada'], {}, lone.program)
-      expect(words).toMatchObject({ code: errorTable[code].exit, stdout: '' })
-      const machine = await both(broker.home, ['token', 'ada', '--json'], {}, lone.program)
-      expect(JSON.parse(machine.stderr)).toMatchObject({ error: code, error_description: body.error_description })
-    }
-  })
-
-  it.each([
-    ['no token', { ...tokenAnswer(), access_token: undefined }],
-    ['an empty token', { ...tokenAnswer(), access_token: '' }],
-    ['a token of two lines', { ...tokenAnswer(), access_token: 'a\nb' }],
-    ['a token that is a number', { ...tokenAnswer(), access_token: 12 }],
-    ['a header with a NUL', { ...tokenAnswer(), authorization: 'Bearer \0' }],
-    ['a header beyond ASCII', { ...tokenAnswer(), authorization: 'Bearer ü' }],
-    ['a list', [tokenAnswer()]],
-  ])('prints nothing that is not a token: %s', async (_what, value) => {
-    broker.routes.set('token', () => ({ value }))
-    for (const option of [[], ['--header'], ['--json']]) {
-      const { code, stdout, stderr } = await both(broker.home, ['token', 'ada', ...option], {}, lone.program)
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-      expect(stderr).toContain('something that is not a token')
-    }
-  })
-
-  it('tells questions and prints whole answers as the command line does', async () => {
-    const answer = {
-      ...tokenAnswer('a"\\\u0020b/'),
-      scope: 'é\u2028\ud83d\u007f\u0001',
-      issuer: null,
-      more: [[], {}, -1],
-      expires_in: 0,
-    }
-    broker.routes.set('token', (_received, pending) => {
-      pending('req_1', '123-456')
-      return { value: answer }
-    })
-    const machine = await both(broker.home, ['token', 'ada', '--json'], {}, lone.program)
-    expect(machine.stdout).toBe(`${said(answer)}\n`)
-    expect(machine.stderr).toBe(`${said({ pending: { request_id: 'req_1', code: '123-456' } })}\n`)
-    expect((await both(broker.home, ['token', 'ada'], {}, lone.program)).stdout).toBe('a"\\ b/\n')
-  })
-
-  it('asks what the command line asks, once', async () => {
-    broker.routes.set('token', () => ({ value: tokenAnswer() }))
-    const args = [
-      'token',
-      ' a “b” \\ \u007f',
-      '--scope',
-      'a b',
-      '--resource',
-      'https://x/',
-      '--audience',
-      'y',
-      '--force-refresh',
-    ]
-    const more = ['--min-valid', '007', '--timeout', '5', '--interaction', 'notify', '--reason', 'z\u2028']
-    await both(broker.home, [...args, ...more], {}, lone.program)
-    expect(broker.received).toHaveLength(2)
-    expect(broker.received[1]).toEqual(broker.received[0])
-    expect(broker.received[0]?.body).toMatchObject({ min_valid_period: 7, force_refresh: true, reason: 'z\u2028' })
-  })
-
-  it('gives up in time, and says so', async () => {
-    const asking = Promise.withResolvers<void>()
-    const release = Promise.withResolvers<void>()
-    broker.routes.set('token', async () => {
-      asking.resolve()
-      await release.promise
-      return { value: tokenAnswer() }
-    })
-    // The least there is: what it waits longer than it asks the broker to.
-    const { code, stdout, stderr } = await runFast(broker.home, ['token', 'ada', '--timeout', '0'], {}, lone.program)
-    await asking.promise
-    release.resolve()
-    expect({ code, stdout, stderr }).toEqual({
-      code: 5,
-      stdout: '',
-      stderr: 'valetkey: No answer within 15 seconds.\n',
-    })
-  })
-
-  it('takes its token only from a file that is ours alone', async () => {
-    broker.routes.set('token', () => ({ value: tokenAnswer() }))
-    const { cliToken } = broker.paths
-    const places: readonly (readonly [string, () => void])[] = [
-      [
-        'open to others',
-        () => {
-          chmodSync(cliToken, 0o644)
-        },
-      ],
-      [
-        'missing',
-        () => {
-          rmSync(cliToken)
-        },
-      ],
-      [
-        'a link',
-        () => {
-          writeFileSync(`${cliToken}.real`, 'vk_x', { mode: 0o600 })
-          symlinkSync(`${cliToken}.real`, cliToken)
-        },
-      ],
-      [
-        'a folder',
-        () => {
-          rmSync(cliToken)
-          mkdirSync(cliToken, { mode: 0o700 })
-        },
-      ],
-      [
-        'no token',
-        () => {
-          rmSync(cliToken, { recursive: true })
-          writeFileSync(cliToken, 'two words', { mode: 0o600 })
-        },
-      ],
-      [
-        'far too long',
-        () => {
-          writeFileSync(cliToken, 'x'.repeat(100_000), { mode: 0o600 })
-        },
-      ],
-    ]
-    for (const [what, make] of places) {
-      make()
-      expect(await runFast(broker.home, ['token', 'ada'], {}, lone.program), what).toEqual(handedOver)
-      const { code, stdout } = await both(broker.home, ['token', 'ada'])
-      expect({ what, refused: code !== 0, stdout }).toEqual({ what, refused: true, stdout: '' })
-    }
-    expect(broker.received).toEqual([])
   })
 })

@@ -6,7 +6,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cleanEnvironment, collect, type CommandResult } from './daemon.ts'
+import { expect } from 'vitest'
+import { cleanEnvironment, collect, runCli, type CommandResult } from './daemon.ts'
 
 export const fastPath = join(import.meta.dirname, '../../dist/valetkey-token')
 
@@ -47,4 +48,24 @@ export function makeLone(): { readonly program: string; readonly remove: () => v
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Seconds go by between two calls. */
+const timeless = ({ code, stdout, stderr }: CommandResult): CommandResult => ({
+  code,
+  stdout: stdout.replace(/"expires_in":\d+/u, '"expires_in":0'),
+  stderr,
+})
+
+/** Runs the full command line and the fast path (of a build, or `program`); expects the same of both; gives it. */
+export async function both(
+  home: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  program?: string,
+): Promise<CommandResult> {
+  const full = timeless(await runCli(home, args, { env }))
+  const fast = timeless(await runFast(home, args, env, program))
+  expect(fast, JSON.stringify(args)).toEqual(full)
+  return fast
 }
