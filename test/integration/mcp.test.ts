@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { onePixel } from '../fakes/echo-api.ts'
 import { callTool, startAgent, type Agent } from '../setup/agent.ts'
 import { follow, letIn, startAgentHouse, type AgentHouse } from '../setup/agent-house.ts'
@@ -144,18 +144,18 @@ describe('an agent over stdio', () => {
 
   it('is known again the next time, by its name', async () => {
     const again = await startAgent('claims helper', house.daemon.paths.home, house.env)
+    onTestFinished(() => again.stop())
     expect((await again.call('list_accounts')).structured).toMatchObject({ accounts: [{ label: 'ada' }] })
     expect(again.said()).toBe('')
-    await again.stop()
   })
 
   it('is told what to do when there is no broker', async () => {
     const home = newHome()
     const lost = await startAgent('lost', home)
+    onTestFinished(() => lost.stop())
     const answer = await lost.call('list_accounts')
     expect(answer).toMatchObject({ isError: true, structured: { error: 'not_running' } })
     expect(answer.text).toContain('run: valetkey daemon')
-    await lost.stop()
     removeHome(home)
   })
 
@@ -170,6 +170,7 @@ describe('an agent over stdio', () => {
 describe('an agent over streamable HTTP', () => {
   it('lists tools, is paired, and calls the API; its secret makes nobody else of it', async () => {
     const child = startCli(house.daemon.paths.home, ['mcp', '--http', '--json'], house.env)
+    onTestFinished(() => void child.kill('SIGKILL'))
     const result = collect(child)
     const said: string[] = []
     const { url, authorization } = JSON.parse(await firstLine(child)) as { url: string; authorization: string }
@@ -216,6 +217,7 @@ describe('an agent over streamable HTTP', () => {
 describe('an agent the person does not want', () => {
   it('is told no, and does not ask again', async () => {
     const other = await startAgent('claims-helper', house.daemon.paths.home, house.env)
+    onTestFinished(() => other.stop())
     const first = await other.call('list_accounts')
     expect(first.structured).toMatchObject({ error: 'pairing_required' })
     await house.daemon.cli(['deny', String(first.structured['request_id'])])
@@ -226,7 +228,6 @@ describe('an agent the person does not want', () => {
     expect(denied.text).toContain('The person said no.')
     expect((await other.call('list_accounts')).structured).toMatchObject({ error: 'access_denied' })
     expect(JSON.parse((await house.daemon.cli(['requests', '--json'])).stdout)).toEqual({ requests: [] })
-    await other.stop()
   })
 })
 

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
 import {
   cleanEnvironment,
@@ -94,6 +94,7 @@ describe('@azure/identity', () => {
 
   it('has one by the instance metadata service', async () => {
     const server = await startMetadata(daemon.paths.home, 'azure', ['--account', 'ada@example.test'])
+    onTestFinished(() => void server.stop())
     const { AZURE_POD_IDENTITY_AUTHORITY_HOST = '' } = server.variables
     const [node = '', ...words] = program('azure-sdk')
     const env = cleanEnvironment(daemon.paths.home, { AZURE_POD_IDENTITY_AUTHORITY_HOST })
@@ -124,6 +125,7 @@ describe('a token that has ended', () => {
   ] as const
   it.each(ways)('is renewed for who asks again: %s', async (cloud, path, headers) => {
     const server = await startMetadata(daemon.paths.home, cloud, ['--account', 'grace'])
+    onTestFinished(() => void server.stop())
     const ask = async (): Promise<string> => {
       const { body } = await server.get(path, headers)
       const token = JSON.parse(body) as { readonly access_token: string; readonly expires_in: number | string }
@@ -269,6 +271,7 @@ describe('who is asked', () => {
     const { resolve } = JSON.parse(stderr) as { resolve: { code: string } }
     await approve(daemon, request.id, resolve.code, ['--right', 'read', '--for', '1h'])
     const server = await starting
+    onTestFinished(() => void server.stop())
     expect((await server.get(tokenPath, flavor)).status).toBe(200)
     const { stdout } = await daemon.cli(['clients', '--json'])
     const { clients } = JSON.parse(stdout) as { clients: { id: string; name: string }[] }
@@ -287,6 +290,7 @@ describe('who is asked', () => {
     expect(await run(['--account', 'grace', '--', '/'])).toMatchObject({ code: 126, stdout: '' })
     expect(await run(['--account', 'grace', '--', 'sh', '-c', 'exit 7'])).toMatchObject({ code: 7, stderr: '' })
     const server = await startMetadata(daemon.paths.home, 'google', ['--account', 'grace'])
+    onTestFinished(() => void server.stop())
     expect(await run(['--account', 'grace', '--port', server.host.split(':')[1] ?? ''])).toMatchObject({ code: 2 })
     await server.stop()
   })
