@@ -33,7 +33,7 @@ interface Outcome {
 
 async function ask(path: string, body?: unknown, as = token): Promise<Outcome> {
   const client = new SigningClient()
-  return client.call(daemon.paths.socket, path, body, { token: as, proof: null }) as Promise<Outcome>
+  return client.call(daemon.paths.socket, path, body, { token: as, proof: null })
 }
 
 const read = (more: object, as?: string): Promise<Outcome> => ask('/v1/token', { interaction: 'never', ...more }, as)
