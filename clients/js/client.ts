@@ -1,7 +1,7 @@
 /**
- * The client, whatever carries it: a Unix socket, a browser's native messaging, HTTP on loopback. The rule: it holds one secret, its
- * own client token, hands it to the transport and to nobody else, and keeps no access token between two calls, so that
- * what the person takes back is gone with the next call.
+ * The client, whatever carries it: a Unix socket, a browser's native messaging, HTTP on loopback. The rule: it holds one
+ * secret, its own client token, hands it to the transport and to nobody else, and keeps no access token between two calls,
+ * so that what the person takes back is gone with the next call.
  */
 import type {
   AccountsAnswer,
@@ -53,7 +53,10 @@ export interface Transport {
 }
 
 export interface Client {
-  /** A fresh access token, for callers who want the same at the same time by one request; waits for the person and the provider unless `interaction` says otherwise. */
+  /**
+   * A fresh access token; waits for the person and the provider unless `interaction` says otherwise. Callers who want the
+   * same at the same time share one request.
+   */
   getToken(request: TokenRequest, options?: CallOptions): Promise<TokenAnswer>
   /** "This token got a 401": answers the token that replaces it. */
   invalidate(request: InvalidateRequest, options?: CallOptions): Promise<TokenAnswer>

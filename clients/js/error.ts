@@ -40,7 +40,10 @@ export function failure(code: ErrorCode, message: string, command: string, cause
 export const notHere = (): ValetkeyError =>
   new ValetkeyError('access_denied', 'Only an extension’s service worker and pages can ask.')
 
-/** The error a refusal's body describes; `retryAfter` is the header's value, where there are headers. What is not such a body is `server_error`. */
+/**
+ * The error a refusal's body describes; `retryAfter` is the header's value, where there are headers. What is not such a
+ * body is `server_error`.
+ */
 export function refusalOf(body: unknown, retryAfter: string | null | undefined): ValetkeyError {
   const { error, error_description, resolve, request_id, candidates, retry_after } = (body ?? {}) as Partial<ErrorBody>
   if (typeof error !== 'string' || error_description === undefined)

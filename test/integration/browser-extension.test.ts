@@ -87,7 +87,8 @@ describe.each(['native', 'http'] as const)('the sample extension over %s', (chan
     await popup.goto('about:blank')
     await popup.goto(page('popup'))
     expect(await code()).toBe(shown)
-    if (channel === 'http') expect((await daemon.cli(['requests'])).stdout).toContain(`(extension ${id})`)
+    const asks = channel === 'http' ? `(extension ${id})` : '(extension)'
+    expect((await daemon.cli(['requests'])).stdout).toContain(asks)
     const question = await allow(daemon, shown)
     expect(question.client).toEqual({
       name: 'Valetkey sample',

@@ -25,10 +25,8 @@ describe('the built entry for service workers', () => {
 
   it('exports what its source does', () => {
     const [, exported = ''] = /\bexport\s*\{([^}]*)\}/u.exec(built.toString('utf8')) ?? []
-    expect([...exported.matchAll(/\bas (\w+)/gu)].map(([, name]) => name).toSorted()).toEqual([
-      'ValetkeyError',
-      'connect',
-    ])
+    const names = Array.from(exported.matchAll(/\bas (\w+)/gu), ([, name = '']) => name)
+    expect(new Set(names)).toEqual(new Set(['ValetkeyError', 'connect']))
   })
 })
 
