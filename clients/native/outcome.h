@@ -137,7 +137,7 @@ static void add_hints(struct json json) {
   }
 }
 
-static void add_refusal_json(const struct refusal *refusal) {
+static void add_refusal_json(const struct refusal *refusal, const char *step) {
   add_string_member("{\"error\":\"", refusal->error);
   add_string_member(",\"error_description\":\"", refusal->description);
   if (refusal->resolve.at != NULL) {
@@ -155,20 +155,50 @@ static void add_refusal_json(const struct refusal *refusal) {
     add(&words, ",\"retry_after\":");
     add_number(&words, (unsigned long)refusal->retry_after);
   }
+  if (step != NULL) add(&words, ",\"resolve\":{\"command\":\""), add(&words, step), add(&words, "\"}");
   add(&words, "}\n");
 }
 
-static void add_refusal_words(const struct refusal *refusal) {
+static void add_refusal_words(const struct refusal *refusal, const char *step) {
   add_line("valetkey: ", refusal->description);
   if (refusal->candidates.at != NULL) add_choices(refusal->candidates, false);
   add_line("code: ", refusal->code);
   add_line("open: ", refusal->url);
-  add_line("run: ", refusal->command);
+  add_line("run: ", step == NULL ? refusal->command : text_of(step, strlen(step)));
   if (refusal->retry_after >= 0) {
     add(&words, "wait: ");
     add_number(&words, (unsigned long)refusal->retry_after);
     add(&words, " s\n");
   }
+}
+
+/* What to do after a refusal that does not say it itself (main/cli/next-step.ts). */
+static const struct {
+  const char *code, *step;
+} steps[] = {
+    {"invalid_request", "valetkey token --help"},
+    {"invalid_client", "valetkey pair NAME"},
+    {"pairing_required", "valetkey pair NAME"},
+    {"access_denied", "valetkey consents"},
+    {"consent_required", "valetkey token --help"},
+    {"invalid_scope", "valetkey accounts"},
+    {"not_found", "valetkey accounts"},
+    {"account_selection_required", "valetkey accounts"},
+    {"login_required", "valetkey accounts --all"},
+    {"locked", "valetkey unlock"},
+    {"slow_down", "valetkey requests"},
+    {"server_error", "valetkey doctor"},
+    {"provider_error", "valetkey doctor"},
+    {"temporarily_unavailable", "valetkey status"},
+    {"timeout", "valetkey requests"},
+    {"not_running", "valetkey daemon"},
+};
+
+static const char *step_of(const struct refusal *refusal) {
+  if (refusal->resolve.at != NULL || refusal->retry_after >= 0) return NULL;
+  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+    if (is_text(refusal->error, steps[i].code)) return steps[i].step;
+  return NULL;
 }
 
 static int exit_of(struct text error) {
@@ -188,8 +218,8 @@ static int refuse(const void *bytes, size_t size, long retry_after, bool as_json
   if (!read_refusal(&refusal, bytes, size, retry_after)) read_refusal(&refusal, no_json, sizeof no_json - 1, -1);
   else if (exit_of(refusal.error) == 0 || refusal.description.from == NULL)
     read_refusal(&refusal, no_reason, sizeof no_reason - 1, -1);
-  if (as_json) add_refusal_json(&refusal);
-  else add_refusal_words(&refusal);
+  if (as_json) add_refusal_json(&refusal, step_of(&refusal));
+  else add_refusal_words(&refusal, step_of(&refusal));
   flush(&words);
   return exit_of(refusal.error);
 }

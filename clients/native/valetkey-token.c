@@ -212,8 +212,10 @@ static int run_token(char **argv) {
   struct sheet request = {-1, false, sizeof bytes, 0, bytes}, json = {-1, false, sizeof content, 0, content};
   struct wish wish;
   struct place place;
-  const char *given = getenv("VALETKEY_CLIENT_TOKEN");
+  const char *given = getenv("VALETKEY_CLIENT_TOKEN"), *key = getenv("VALETKEY_CLIENT_KEY");
   if (!read_wish(&wish, argv) || !find_place(&place)) return HAND_OVER;
+  /* Signing (main/cli/client-key.ts) is not done here. */
+  if (key != NULL && key[0] != '\0') return HAND_OVER;
   if (wish.given[AS] != NULL && (given == NULL || given[0] == '\0')) return HAND_OVER;
   add_wish(&json, &wish);
   add(&request, "POST /v1/token HTTP/1.1\r\nHost: ");

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BrokerError, asBrokerError, errorTable } from '../../main/contract/errors.ts'
 import { pendingHeaders } from '../../main/contract/client-api.ts'
+import { bodyWithStep, nextStep } from '../../main/cli/next-step.ts'
 import { describe as wordsOf, neutralise } from '../../main/cli/output.ts'
 import { readAnswer } from '../../main/cli/reply.ts'
 import { ResponseReader, type Headers } from '../../main/cli/response-reader.ts'
@@ -62,7 +63,10 @@ function reference({ bytes, options = 0, chunk = 0 }: Case): Told & { readonly l
     return { status: 0, stdout: `${line}\n`, stderr: said.join(''), last: '' }
   } catch (thrown) {
     const error = asBrokerError(thrown)
-    const lines = (options & ERRORS_JSON) !== 0 ? [JSON.stringify(error.toBody())] : wordsOf(error)
+    const lines =
+      (options & ERRORS_JSON) !== 0
+        ? [JSON.stringify(bodyWithStep(error, 'token'))]
+        : wordsOf(error, nextStep(error, 'token'))
     const last = `${lines.join('\n')}\n`
     return { status: errorTable[error.code].exit, stdout: '', stderr: said.join('') + last, last }
   }
@@ -270,7 +274,9 @@ describe('a fuzzed answer', () => {
       const description = all.slice(at, at + 0x1_0000).join('')
       const bytes = Buffer.from(JSON.stringify({ error: 'locked', error_description: description }))
       const [told] = harness.run([{ kind: 'body', bytes, options: 8 }])
-      expect(told?.stderr === `valetkey: ${neutralise(description)}\n`, at.toString(16)).toBe(true)
+      expect(told?.stderr === `valetkey: ${neutralise(description)}\nrun: valetkey unlock\n`, at.toString(16)).toBe(
+        true,
+      )
       expect(told?.status).toBe(4)
     }
   })

@@ -49,21 +49,23 @@ const refused: readonly (readonly [name: string, call: Record<string, unknown>, 
 
 describe('Threat 18: an agent as a confused deputy', () => {
   it.each(refused)('Threat 18: %s', async (_name, call, error) => {
-    const before = house.route.calls.length
+    const before = house.api.credentials.length
     const answer = await agent.call('call_api', { account: 'ada', ...call })
     expect(answer).toMatchObject({ isError: true, structured: { error } })
-    expect(house.route.calls).toHaveLength(before)
+    expect(house.api.credentials).toHaveLength(before)
     expect(house.api.credentials).toHaveLength(0)
   })
 
   it('Threat 18: another host, and a host that only begins like the API’s', async () => {
-    for (const url of [
-      'https://evil.example/echo',
-      `${house.api.url}.evil.example/echo`,
-      `${house.api.url}@evil.example/`,
-    ]) {
+    const others = [
+      ['https://evil.example/echo', 'access_denied'],
+      [`${house.api.url.replace(/:\d+$/u, '')}.evil.example/echo`, 'access_denied'],
+      [`${house.api.url}.evil.example/echo`, 'invalid_request'],
+      [`${house.api.url}@evil.example/`, 'invalid_request'],
+    ] as const
+    for (const [url, error] of others) {
       const answer = await agent.call('call_api', { account: 'ada', url })
-      expect(answer, url).toMatchObject({ isError: true, structured: { error: 'access_denied' } })
+      expect(answer, url).toMatchObject({ isError: true, structured: { error } })
     }
     expect(house.api.credentials).toHaveLength(0)
   })

@@ -10,6 +10,7 @@ import { StorageFault } from '../../main/broker/ports.ts'
 import { Secret } from '../../main/broker/secret.ts'
 import { systemClock } from '../../main/daemon/clock.ts'
 import { openActivity } from '../../main/vault/activity.ts'
+import { FORMAT } from '../../main/vault/migrations.ts'
 import { takeOwnership } from '../../main/vault/owner-lock.ts'
 import { keyFileSlot } from '../../main/vault/slots/key-file.ts'
 import { passphraseSlot } from '../../main/vault/slots/passphrase.ts'
@@ -163,11 +164,16 @@ describe('V4: a key that cannot be had', () => {
 describe('V5: a vault of a newer Valetkey', () => {
   it('V5: is read and not written, and says so', async () => {
     const home = await plantVault()
-    edit(home, 'PRAGMA user_version = 4; ALTER TABLE accounts ADD COLUMN colour TEXT; CREATE TABLE more (x)')
+    edit(
+      home,
+      `PRAGMA user_version = ${String(FORMAT + 1)}; ALTER TABLE accounts ADD COLUMN colour TEXT; CREATE TABLE more (x)`,
+    )
     const before = contents(home.paths.home)
     const vault = await home.open()
     expect(vault.state()).toBe('read-only')
-    expect(vault.notice()).toMatch(/written by a newer Valetkey \(format 4, this one knows 3\)/u)
+    expect(vault.notice()).toContain(
+      `written by a newer Valetkey (format ${String(FORMAT + 1)}, this one knows ${String(FORMAT)})`,
+    )
     expect(await offer(vault, 'a')).toEqual({ generation: 3, refresh: 'rt-3' })
     expect(await vault.accounts()).toHaveLength(2)
     for (const write of [

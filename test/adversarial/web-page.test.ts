@@ -130,7 +130,9 @@ describe('Threat 2: DNS rebinding', () => {
     }, known)
     // Same origin for the browser, so the page reads the refusals; that is all there is to read.
     for (const answer of answers)
-      expect(answer).toMatch(/^403 \{"error":"access_denied","error_description":"[^"]+"\}$/u)
+      expect(answer).toMatch(
+        /^403 \{"error":"access_denied","error_description":"[^"]+","resolve":\{"command":"valetkey consents"\}\}$/u,
+      )
     expect(answers).toHaveLength(5)
     expect(await state(rebound)).toEqual(before)
     await rebound.stop()

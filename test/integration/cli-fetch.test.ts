@@ -46,7 +46,7 @@ describe('valetkey fetch', () => {
     expect(await run('work mail', 'teapot')).toEqual({ code: 0, stdout: 'short and stout', stderr: '' })
     expect(await run('work mail', `${api.origin}/v1/teapot#part`)).toMatchObject({ code: 0, stdout: 'short and stout' })
     const failed = await run('work mail', 'teapot', '--fail')
-    expect(failed).toEqual({ code: 7, stdout: '', stderr: 'valetkey: The API answered 418.\n' })
+    expect(failed).toEqual({ code: 7, stdout: '', stderr: 'valetkey: The API answered 418.\nrun: valetkey activity\n' })
   })
 
   it('prints the head', async () => {

@@ -122,7 +122,7 @@ describe('beside a broker that says anything', () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 5,
       stdout: '',
-      stderr: 'valetkey: No answer within 15 seconds.\n',
+      stderr: 'valetkey: No answer within 15 seconds.\nrun: valetkey requests\n',
     })
   })
 

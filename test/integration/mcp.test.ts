@@ -245,7 +245,7 @@ describe('what it takes along', () => {
       const files = JSON.parse(/^loaded: (.*)$/mu.exec(stderr)?.[1] ?? '[]') as readonly string[]
       return files.map((path) => basename(path))
     }
-    expect(await loaded(['token', 'ada'])).toEqual(['cli.cjs'])
+    expect(await loaded(['token', 'ada'])).toEqual(['cli.cjs', 'cli-errors.cjs', 'cli-trust.cjs'])
     expect(await loaded(['accounts'])).toContain('cli-program.cjs')
     expect(await loaded(['accounts'])).not.toContain('cli-mcp.cjs')
   })

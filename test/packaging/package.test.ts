@@ -232,7 +232,9 @@ describe('the Debian package', () => {
   it('does without the fast path where there was no compiler', async () => {
     const calls = await callsOf('postinst', ['configure'], debian, join(workplace.folder, 'nowhere'))
     expect(calls.filter((call) => call.startsWith('update-alternatives'))).toEqual([
-      'update-alternatives --install /usr/bin/valetkey valetkey /opt/Valetkey/resources/valetkey 100',
+      expect.stringMatching(
+        /^update-alternatives --install \/usr\/bin\/valetkey valetkey \/opt\/Valetkey\/resources\/valetkey 100 --slave /u,
+      ),
     ])
   })
 

@@ -30,7 +30,8 @@ const evidence: readonly (readonly [about: RegExp, seen: RegExp])[] = [
   [/^valetkey link/u, /^valetkey: linked work at OpenID Connect$/mu],
   [/api\.example\.com\/me/u, new RegExp(`["{ ]sub"?: ?["']${login}["']`, 'u')],
   [/^valetkey fetch|proxy\/me/u, new RegExp(`"sub":"${login}"`, 'u')],
-  [/^valetkey activity/u, /report +work +token +ok/u],
+  [/^valetkey activity$/u, /report +work +token +ok/u],
+  [/^valetkey activity verify/u, /^valetkey: \d+ rows since .*, each as it was written$/mu],
   [/^valetkey consents/u, /report +work +read/u],
   [/^valetkey unlink/u, /its tokens were revoked at the provider/u],
 ]

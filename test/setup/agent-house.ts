@@ -1,7 +1,6 @@
-/** What the tests of `valetkey mcp` share: a daemon with an account, an API that repeats what it hears, and the proxy's route. */
+/** What the tests of `valetkey mcp` share: a daemon with an account, and an API that repeats what it hears. */
 import { startEchoApi, type EchoApi } from '../fakes/echo-api.ts'
 import { startIdentityProvider, type IdentityProvider } from '../fakes/identity-provider.ts'
-import { startProxyRoute, type ProxyRoute } from '../fakes/proxy-route.ts'
 import type { Agent, Answered } from './agent.ts'
 import { startDaemon, until, type RunningDaemon } from './daemon.ts'
 import { approve, linkAccount } from './link.ts'
@@ -10,7 +9,6 @@ export interface AgentHouse {
   readonly daemon: RunningDaemon
   readonly provider: IdentityProvider
   readonly api: EchoApi
-  readonly route: ProxyRoute
   /** What an agent's server is started with. */
   readonly env: Record<string, string>
   stop(): Promise<void>
@@ -19,17 +17,10 @@ export interface AgentHouse {
 /** A house whose account is `ada`. */
 export async function startAgentHouse(): Promise<AgentHouse> {
   const [daemon, provider, api] = await Promise.all([startDaemon(), startIdentityProvider(), startEchoApi()])
-  await linkAccount(daemon, provider, { login: 'ada' })
-  const route = await startProxyRoute({
-    broker: daemon.paths.socket,
-    api: api.url,
-    tokenOf: async (account) => (await daemon.cli(['token', account])).stdout.trim(),
-  })
+  await linkAccount(daemon, provider, { login: 'ada', args: ['--param', `api_base=${api.url}/`] })
   return {
-    ...{ daemon, provider, api, route },
-    env: { VALETKEY_SOCK: route.socket },
+    ...{ daemon, provider, api, env: {} },
     stop: async () => {
-      await route.stop()
       await Promise.all([daemon.stop(), provider.stop(), api.stop()])
     },
   }

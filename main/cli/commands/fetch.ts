@@ -98,7 +98,10 @@ function send(request: ClientRequest, body: Body | undefined, lost: () => Broker
 async function take(answer: IncomingMessage, { fail, include, head, output }: FetchOptions): Promise<void> {
   const status = answer.statusCode ?? 0
   if (answer.headers[proxyHeaders.error] !== undefined) throw await refusalIn(answer)
-  if (fail && status >= 400) throw new BrokerError('provider_error', `The API answered ${String(status)}.`)
+  if (fail && status >= 400)
+    throw new BrokerError('provider_error', `The API answered ${String(status)}.`, {
+      resolve: { command: 'valetkey activity' },
+    })
   if (include || head) {
     print(`HTTP/1.1 ${String(status)} ${neutralise(answer.statusMessage ?? '')}`.trimEnd())
     for (const [at, name] of answer.rawHeaders.entries())

@@ -56,7 +56,7 @@ export class Desk {
     const on = line()
     const asking = this.broker.asking.token(client, { account, interaction: 'prompt' }, on)
     await settled()
-    await this.person.approve({ id: on.asked[0]?.request_id ?? '', for: forHow })
+    await this.person.approve({ id: on.asked[0]?.request_id ?? '', for: forHow, right: 'read' })
     await asking
   }
 }
