@@ -17,7 +17,9 @@ const rig = prepareRig(async (house) => {
 
 /** The legacy mode differs only in not looking into frames of other origins, of which there are none. */
 async function expectAccessible(page: Page, name: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
+  // Its half a megabyte is parsed once for a page, not once for a look.
+  const isThere = await page.evaluate(() => 'axe' in globalThis)
+  const { violations } = await new AxeBuilder({ page, ...(isThere && { axeSource: '0' }) })
     .setLegacyMode(true)
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
     .analyze()

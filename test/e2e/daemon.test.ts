@@ -39,7 +39,7 @@ describe('the console of the daemon', () => {
     await page.getByRole('link', { name: 'Link an account' }).click()
     await page.getByRole('button', { name: /OpenID/iu }).click()
     await page.getByLabel(/issuer/iu).fill(provider.issuer)
-    await page.getByLabel('Client ID').fill(provider.client_id)
+    await page.getByRole('textbox', { name: 'Client ID' }).fill(provider.client_id)
     await page.getByLabel('Name for this account').fill('ada at work')
     await page.getByRole('button', { name: 'Continue' }).click()
     await expectShown(page.getByRole('heading', { level: 1, name: 'Continue in your browser' }))
