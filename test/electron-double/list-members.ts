@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import * as electron from 'electron'
 
-/** What `test/desktop/stand-in/conformance.test.ts` reads. */
+/** What `test/stand-in/conformance.test.ts` reads. */
 export interface Members {
   /** Electron's type, as an expression in its type file, then the names offered of it. */
   readonly offered: Readonly<Record<string, readonly string[]>>

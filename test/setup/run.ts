@@ -52,8 +52,6 @@ async function vitest(paths: readonly string[], reportFile: string, env: NodeJS.
       'run',
       ...['--config', join(testFolder, 'vitest.config.ts')],
       ...['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
-      // A window's specs wait for pages more than they work.
-      ...(paths.some((path) => path.includes(`${sep}e2e${sep}`)) ? ['--maxWorkers=3'] : []),
       // A path given to vitest is looked for anywhere in a file's: `desktop/` would also mean `unit/desktop/`.
       ...(paths.some((path) => path.includes(`${sep}unit${sep}`)) ? [] : ['--exclude', '**/unit/**']),
       ...paths,

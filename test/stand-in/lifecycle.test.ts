@@ -167,7 +167,7 @@ describe('the life of the app', () => {
 
   it('does not stay behind when what drives it dies', async () => {
     const program = `
-      const { launchDesktop } = await import(${JSON.stringify(join(import.meta.dirname, '../../electron-double/launch.ts'))})
+      const { launchDesktop } = await import(${JSON.stringify(join(import.meta.dirname, '../electron-double/launch.ts'))})
       const { app } = await launchDesktop(${JSON.stringify({ app: sampleFolder, home: join(house.home, 'other'), real: false })})
       await app.firstWindow()
       console.log(app.process().pid)`

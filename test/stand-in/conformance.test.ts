@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Members } from '../../electron-double/list-members.ts'
+import type { Members } from '../electron-double/list-members.ts'
 
 const run = promisify(execFile)
-const root = resolve(import.meta.dirname, '../../..')
+const root = resolve(import.meta.dirname, '../..')
 const folder = join(root, 'test/electron-double')
 const electronTypes = join(dirname(createRequire(import.meta.url).resolve('electron/package.json')), 'electron.d.ts')
 

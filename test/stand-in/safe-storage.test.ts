@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type SafeStorageMode, safeStorageVariable } from '../../electron-double/key-store.ts'
+import { type SafeStorageMode, safeStorageVariable } from '../electron-double/key-store.ts'
 import { type Sample, startSample } from './sample.ts'
 
 const failureIn = (call: Promise<unknown>): Promise<string> => call.then(() => 'no error', String)

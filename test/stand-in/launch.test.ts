@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { chooseRuntime, describeRuntime, findElectron } from '../../electron-double/launch.ts'
+import { chooseRuntime, describeRuntime, findElectron } from '../electron-double/launch.ts'
 
 let folder = ''
 beforeEach(() => {

@@ -2,14 +2,14 @@
  * The sample app of the stand-in, started for a test file. The rule: it has a home of its own, removed afterwards, and it is
  * ended by the test that started it.
  */
-import '../../electron-double/control.ts'
+import '../electron-double/control.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { ElectronApplication, Page } from 'playwright-core'
-import { type Desktop, launchDesktop } from '../../electron-double/launch.ts'
+import { type Desktop, launchDesktop } from '../electron-double/launch.ts'
 
-export const sampleFolder = resolve(import.meta.dirname, '../../electron-double/sample')
+export const sampleFolder = resolve(import.meta.dirname, '../electron-double/sample')
 
 export interface Sample extends Desktop {
   readonly page: Page
