@@ -81,6 +81,7 @@ const outcomes: Readonly<Record<string, readonly [Tone, string]>> = {
   'revoke session': ['plain', 'Session ended'],
   client: ['plain', 'App removed'],
   consent: ['plain', 'Access stopped'],
+  asked: ['plain', 'Asked'],
   refused: ['bad', 'Refused'],
   invalid_request: ['bad', 'Bad request'],
   access_denied: ['bad', 'Denied'],

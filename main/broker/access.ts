@@ -49,6 +49,13 @@ export async function requestAccess(
   })
   ticket.keep()
   ticket.leave()
+  desk.note({
+    action: 'approve',
+    outcome: 'asked',
+    client_id: client.id,
+    ...(single && { account_id: single.id }),
+    ...(wish.scope !== undefined && { scope: wish.scope }),
+  })
   await identify(desk, ticket, line)
   const { request_id, code } = ticket
   const expires_at = desk.approvals.of(client.id, request_id)?.expires_at

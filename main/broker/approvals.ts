@@ -324,10 +324,13 @@ export class Approvals {
 const UNPAIRED = ''
 const askerOf = (question: Question): string => question.client.id ?? UNPAIRED
 
+/** RFC 6749 section 3.3: the order of scopes means nothing. */
+const sorted = (scope: string): string => scope.split(' ').toSorted().join(' ')
+
 const keyOf = (question: Question): string => {
   const { account, provider, issuer } = question.words ?? {}
   return JSON.stringify([
-    ...[question.kind, askerOf(question), question.account?.id ?? '', question.scope, question.right],
+    ...[question.kind, askerOf(question), question.account?.id ?? '', sorted(question.scope), question.right],
     // Which accounts fit is part of the question: the same words may fit others by now.
     ...[account, provider, issuer, question.candidates],
   ])

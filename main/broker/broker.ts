@@ -206,7 +206,10 @@ export class Broker {
           giveBack(this.#desk, permit)
           throw thrown
         }
-        for (const grant of permit.claimed) await this.#ports.vault.removeGrant(grant.id)
+        for (const grant of permit.claimed) {
+          await this.#ports.vault.removeGrant(grant.id)
+          this.#desk.claimed.delete(grant.id)
+        }
         this.#desk.touch(client, permit.record.id)
         return fresh
       case 'unavailable':

@@ -80,7 +80,7 @@ export function permitted(
   const answer = judge(desk, client, record, request, right)
   if (answer.kind === 'ask') return undefined
   // Claimed before anything is awaited, so that two requests at once cannot both spend it.
-  for (const grant of answer.spends) desk.grants.delete(grant.id)
+  for (const grant of answer.spends) desk.claim(grant)
   return { record, right, scope: answer.scope, covers: answer.covers, claimed: answer.spends, shared: [] }
 }
 
@@ -98,7 +98,11 @@ export function standingPermit(desk: Desk, client: ClientRecord, request: TokenR
 
 /** The permit was not used after all. */
 export function giveBack(desk: Desk, permit: Permit): void {
-  for (const grant of permit.claimed) desk.grants.put(grant)
+  for (const grant of permit.claimed) {
+    desk.claimed.delete(grant.id)
+    // The person may have removed either meanwhile, and the consent with it.
+    if (desk.clients.has(grant.client_id) && desk.accounts.get(grant.account_id)) desk.grants.put(grant)
+  }
 }
 
 /**

@@ -12,13 +12,13 @@ import { withoutChoices } from './choices.ts'
 import { canRenew } from './freshness.ts'
 import { GrantIndex, isLive } from './grants.ts'
 import { randomId, tokenId } from './ids.ts'
+import { OpenUses } from './open-uses.ts'
 import type { AccessToken, AccountRecord, ClientRecord, Ports, SignInOutcome } from './ports.ts'
 import type { Secret } from './secret.ts'
 import { Sessions } from './sessions.ts'
 import { inProfile, Shifts } from './shifts.ts'
 import { SignIns } from './sign-ins.ts'
 import { secondsOf, Tokens } from './tokens.ts'
-import { OpenUses } from './use.ts'
 
 type SignedIn = Extract<SignInOutcome, { kind: 'signed-in' }>
 
@@ -37,6 +37,8 @@ export class Desk {
   readonly shifts = new Shifts(this)
   readonly sessions: Sessions
   readonly uses = new OpenUses()
+  /** Consents for one use that a call under way has taken; on the disk they still are. */
+  readonly claimed = new Set<string>()
   /** The person wants nobody to be given anything just now. */
   paused = false
   /** Tells the surfaces that something they show has changed. */
@@ -60,7 +62,10 @@ export class Desk {
       if (asked) ports.person.questionWaiting(asked)
       changed()
     })
-    this.sessions = new Sessions(ports.clock, ports.randomness, changed)
+    this.sessions = new Sessions(ports.clock, ports.randomness, () => {
+      this.uses.review()
+      changed()
+    })
     this.signIns = new SignIns(ports.clock, ports.randomness, ports.servers, changed)
     this.tokens = new Tokens(ports, {
       record: (id) => this.accounts.get(id),
@@ -87,7 +92,7 @@ export class Desk {
     // Those that are nowhere stored end with a lock, not with an unlock.
     for (const grant of this.grants.all()) if (!grant.until_locked) this.grants.delete(grant.id)
     for (const client of clients) this.keepClient(client)
-    for (const grant of grants) this.grants.put(grant)
+    for (const grant of grants) if (!this.claimed.has(grant.id)) this.grants.put(grant)
   }
 
   /**
@@ -170,6 +175,7 @@ export class Desk {
       this.#locking = undefined
       this.changed()
     })
+    this.uses.review()
     return this.#locking
   }
 
@@ -248,17 +254,23 @@ export class Desk {
     for (const key of this.#usageWritten.keys()) if (key.startsWith(`${client.id}\n`)) this.#usageWritten.delete(key)
     this.approvals.withdraw(client.id)
     this.sessions.endAll(client.id)
-    this.uses.end(client.id)
     const grants = this.grants.all().filter((grant) => grant.client_id === client.id)
     for (const grant of grants) this.grants.delete(grant.id)
+    this.uses.review()
     await this.ports.vault.removeClient(client.id)
     for (const grant of grants) if (!grant.until_locked) await this.ports.vault.removeGrant(grant.id)
+  }
+
+  /** Takes a consent for one use, before anything is awaited, so that two requests at once cannot both spend it. */
+  claim(grant: Grant): void {
+    this.claimed.add(grant.id)
+    this.grants.delete(grant.id)
   }
 
   /** As `dropClient`. */
   async dropGrant(grant: Grant): Promise<void> {
     this.grants.delete(grant.id)
-    if (this.grants.of(grant.client_id, grant.account_id).length === 0) this.uses.end(grant.client_id, grant.account_id)
+    this.uses.review()
     if (!grant.until_locked) await this.ports.vault.removeGrant(grant.id)
   }
 
@@ -322,6 +334,8 @@ export class Desk {
     const { identity, material } = outcome
     await this.load()
     const asked = accountId === undefined ? undefined : this.accounts.get(accountId)
+    if (accountId !== undefined && !asked)
+      throw new BrokerError('not_found', 'That account was unlinked meanwhile, and nothing was linked in its place.')
     const another =
       asked &&
       ((asked.subject !== undefined && asked.subject !== identity.subject) ||

@@ -48,6 +48,15 @@ export function isLive(grant: Grant, now: number): boolean {
  */
 export function may(grants: readonly Grant[], wish: Wish, now: number): Answer {
   const fitting = grants.filter((grant) => isLive(grant, now) && (wish.right === 'use' || grant.right === 'read'))
+  // What is for one use is kept for the use that nothing else allows.
+  const lasting = judge(
+    fitting.filter((grant) => !grant.once),
+    wish,
+  )
+  return lasting.kind === 'allow' ? lasting : judge(fitting, wish)
+}
+
+function judge(fitting: readonly Grant[], wish: Wish): Answer {
   const wanted = wish.scope ?? wish.account_scope
   if (fitting.length === 0) return { kind: 'ask', scope: wanted }
   const spends = fitting.filter((grant) => grant.once)

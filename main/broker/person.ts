@@ -106,7 +106,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
         )
       const again = record && (await planAgain(desk, record))
       const plan = planOf(request, again)
-      const key = record?.id ?? planKey(plan)
+      const key = record?.id ?? planKey(plan, request.profile)
       const { sign_in } = await desk.signIns.start(key, plan, record?.id, async (outcome) => {
         const id = await desk.admit(outcome, request.provider, request.label, record?.id, request.profile)
         // The person linked it by hand in this terminal, so this terminal's own tool may read it (DESIGN section 4).
@@ -217,6 +217,7 @@ function windowApi(desk: Desk, about: About, surface: Surface, snapshot: () => P
 
     setPaused({ paused }) {
       desk.paused = paused
+      desk.uses.review()
       if (paused) desk.approvals.expireAll()
       desk.note({ action: paused ? 'lock' : 'unlock', outcome: paused ? 'paused' : 'resumed' })
       desk.changed()

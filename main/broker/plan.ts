@@ -2,6 +2,7 @@
  * What a sign-in is to be: from what the person asks, and from the account that is signed in to again. The rule: what they
  * do not say is as it was, except that a client they name, or have registered, brings its own credentials or none.
  */
+import { hash } from 'node:crypto'
 import type { LinkRequest } from '../contract/window-api.ts'
 import { defined } from './defined.ts'
 import type { Desk } from './desk.ts'
@@ -28,17 +29,23 @@ export function planOf(request: LinkRequest, again: SignInPlan | undefined): Sig
     ...(client_secret !== undefined && { client_secret: new Secret(client_secret) }),
     ...(client_key !== undefined && { client_key: new Secret(client_key) }),
     ...(keeps && again && authenticationOf(again)),
+    ...defined('params_of', again?.params_of),
     ...(register && { register }),
     ...(username !== undefined && password !== undefined && { person: { username, password: new Secret(password) } }),
   }
 }
 
-/** Two sign-ins of one key are one. Nothing secret is in it. */
-export const planKey = (plan: SignInPlan): string =>
-  JSON.stringify([
-    ...[plan.provider, plan.params, plan.scope, plan.client_id],
-    ...[plan.redirect, plan.flow, plan.person?.username, plan.resource, plan.register],
-  ])
+/** Two sign-ins of one key are one. It is a digest, because parameters may be secrets as well. */
+export const planKey = (plan: SignInPlan, profile: string | undefined): string =>
+  hash(
+    'sha256',
+    JSON.stringify([
+      ...[plan.provider, plan.params, plan.scope, plan.client_id, plan.client_secret?.reveal()],
+      ...[plan.client_key?.reveal(), plan.redirect, plan.flow, plan.person?.username, plan.resource, plan.register],
+      profile,
+    ]),
+    'base64url',
+  )
 
 /** The plan that repeats an account's own sign-in; `undefined` when nothing is stored of it. */
 export async function planAgain(desk: Desk, record: AccountRecord): Promise<SignInPlan | undefined> {
@@ -49,6 +56,7 @@ export async function planAgain(desk: Desk, record: AccountRecord): Promise<Sign
     provider: record.provider,
     ...defined('flow', connection.flow),
     params: connection.params,
+    params_of: connection,
     client_id: connection.client_id,
     ...defined('client_secret', connection.client_secret),
     ...defined('client_key', connection.client_key),

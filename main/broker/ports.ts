@@ -204,6 +204,9 @@ export class GenerationConflict extends Error {
   }
 }
 
+/** Where a connection sends secrets. */
+type Places = Pick<Connection, 'token_endpoint' | 'revocation_endpoint' | 'rules'>
+
 export interface SignInPlan {
   readonly provider: string
   /** Absent: the first that the provider has, best for the person first. */
@@ -222,7 +225,9 @@ export interface SignInPlan {
   /** RFC 8707. */
   readonly resource?: string
   /** The connection a stored `client_secret` or `client_key` is from: it goes where it has gone before, or nowhere. */
-  readonly secret_of?: Pick<Connection, 'token_endpoint' | 'rules'>
+  readonly secret_of?: Places
+  /** The connection that stored `params` are from: the secret ones among them go where they have gone before, or nowhere. */
+  readonly params_of?: Places & Pick<Connection, 'params'>
   /** Of the `password` flow: used once and never stored. */
   readonly person?: { readonly username: string; readonly password: Secret }
   readonly params: Readonly<Record<string, string>>

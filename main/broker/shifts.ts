@@ -47,6 +47,7 @@ export function inProfile(desk: Desk, record: AccountRecord, profile: string | u
 export async function unlinkAccount(desk: Desk, record: AccountRecord, keepRemote: boolean): Promise<UnlinkReport> {
   const { vault, servers } = desk.ports
   if (!keepRemote) desk.requireUnlocked()
+  desk.signIns.cancelOf(record.id)
   await desk.tokens.close(record.id)
   let revoked: RevokeOutcome | undefined
   try {
@@ -54,6 +55,7 @@ export async function unlinkAccount(desk: Desk, record: AccountRecord, keepRemot
     if (stored) revoked = await servers.revoke(stored.material)
     await vault.unlink(record.id)
     desk.accounts.delete(record.id)
+    desk.uses.review()
     desk.tokens.forget(record.id)
   } finally {
     desk.tokens.reopen(record.id)
@@ -84,9 +86,10 @@ export class Shifts {
     const desk = this.#desk
     const over = desk.accounts.all().filter((record) => isOver(record, desk.seconds()))
     if (desk.state() === 'unlocked')
-      for (const profile of new Set(over.flatMap((record) => record.profile ?? [])))
-        // What could not be removed is tried again at the next look.
-        void this.end(profile, { keepRemote: false, lock: false }).catch(() => undefined)
+      for (const [profile, records] of Map.groupBy(over, (record) => record.profile ?? ''))
+        // Those alone: who was linked for the next shift is none of this one's. What could not be removed is tried again at
+        // the next look.
+        void this.#end(profile, records, false).catch(() => undefined)
     this.#await()
   }
 
@@ -116,21 +119,31 @@ export class Shifts {
   ): Promise<ShiftReport> {
     const desk = this.#desk
     desk.requireUnlocked()
-    const records = accountsOf(desk, profile)
+    const accounts = await this.#end(profile, accountsOf(desk, profile), keepRemote)
+    if (lock) {
+      void desk.lock()
+      desk.approvals.expireAll()
+      desk.signIns.cancelAll()
+      desk.note({ action: 'lock', outcome: 'ok', detail: `the shift “${profile}” has ended` })
+    }
+    desk.changed()
+    return { profile, accounts, locked: lock }
+  }
+
+  async #end(
+    profile: string,
+    records: readonly AccountRecord[],
+    keepRemote: boolean,
+  ): Promise<ShiftReport['accounts']> {
     if (this.#ending.has(profile))
       throw new BrokerError('slow_down', 'That shift is being ended already.', { retry_after: 5 })
     this.#ending.add(profile)
     try {
-      for (const record of records) desk.accounts.put({ ...record, ends_at: desk.seconds() })
-      const accounts = await Promise.all(records.map((record) => this.#part(record, keepRemote)))
-      if (lock) {
-        void desk.lock()
-        desk.approvals.expireAll()
-        desk.signIns.cancelAll()
-        desk.note({ action: 'lock', outcome: 'ok', detail: `the shift “${profile}” has ended` })
-      }
-      desk.changed()
-      return { profile, accounts, locked: lock }
+      const now = this.#desk.seconds()
+      const ended = records.map((record) => (isOver(record, now) ? record : { ...record, ends_at: now }))
+      for (const record of ended) this.#desk.accounts.put(record)
+      this.#desk.uses.review()
+      return await Promise.all(ended.map((record) => this.#part(record, keepRemote)))
     } finally {
       this.#ending.delete(profile)
       this.#await()
@@ -140,6 +153,8 @@ export class Shifts {
   async #part(record: AccountRecord, keepRemote: boolean): Promise<ShiftReport['accounts'][number]> {
     const { label, provider_name } = record
     try {
+      // Should the rest fail, it is over after a restart as well.
+      await this.#desk.ports.vault.saveAccount(record)
       return { ...(await unlinkAccount(this.#desk, record, keepRemote)), label, provider_name }
     } catch (thrown) {
       const detail = asBrokerError(thrown).message

@@ -171,6 +171,12 @@ export class SignIns {
     for (const entry of this.#entries.values()) if (isRunning(entry.view)) entry.running.cancel()
   }
 
+  /** The one of an account that goes. */
+  cancelOf(accountId: string): void {
+    for (const { view, running } of this.#entries.values())
+      if (view.account_id === accountId && isRunning(view)) running.cancel()
+  }
+
   list(): readonly SignIn[] {
     return [...this.#entries.values()].map((entry) => entry.view)
   }

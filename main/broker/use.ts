@@ -6,7 +6,7 @@
 import type { TokenRequest, UseRequest } from '../contract/client-api.ts'
 import type { ErrorCode } from '../contract/errors.ts'
 import { noteRefusal, sessionWords } from './activity.ts'
-import type { Permit } from './consent.ts'
+import { type Permit, requireStill } from './consent.ts'
 import type { Desk } from './desk.ts'
 import type { ApiAnswer, ApiCall, TokenVerdict } from './api-call.ts'
 import type { AccessToken, AccountRecord, ClientRecord, Connection } from './ports.ts'
@@ -46,21 +46,14 @@ export interface Use {
   close(): void
 }
 
-/** Calls under way. The rule: what the person takes back ends with it, also where it has begun. */
-export class OpenUses {
-  readonly #open = new Set<{ readonly client_id: string; readonly account_id: string; readonly end: AbortController }>()
-
-  add(client_id: string, account_id: string): Pick<Use, 'signal' | 'close'> {
-    const end = new AbortController()
-    const open = { client_id, account_id, end }
-    this.#open.add(open)
-    return { signal: end.signal, close: () => void this.#open.delete(open) }
-  }
-
-  /** Ends those of a client, or of a client with one account. */
-  end(client_id: string, account_id?: string): void {
-    for (const open of this.#open)
-      if (open.client_id === client_id && (account_id === undefined || open.account_id === account_id)) open.end.abort()
+/** Whether the person would still have it so: nothing locked or paused, everybody there, the consent in force. */
+function isStillAllowed(desk: Desk, client: ClientRecord, permit: Permit): boolean {
+  if (client.session && desk.sessions.find(client.token_hash) === null) return false
+  try {
+    requireStill(desk, client, permit)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -95,7 +88,7 @@ export async function beginUse(
     // What was for one use covers the whole of that use.
     const rest: Permit = { ...permit, claimed: [], shared: [...permit.shared, ...permit.claimed] }
     const ended = noteUse(desk, client, account, method, started)
-    const open = desk.uses.add(client.id, account.id)
+    const open = desk.uses.add(() => isStillAllowed(desk, client, rest))
     const callWith = ({ access, grant }: Given): Use => {
       const { connection } = grant.material
       const token_id = desk.tokenId(access)

@@ -30,6 +30,16 @@ const patience = 5_000
 /** Seconds an answer may take when the call says nothing else. */
 const usualWait = 30
 
+/** The value of `Valetkey-Proof` for a request, where the program has a key; every request of it wants one. */
+export async function proofFor(
+  env: Environment,
+  request: { readonly method: string; readonly target: string; readonly address: string },
+  bearer: string | undefined,
+): Promise<string | undefined> {
+  const keyFile = env['VALETKEY_CLIENT_KEY'] ?? ''
+  return keyFile === '' ? undefined : (await import('./client-key.ts')).sign(keyFile, request, bearer)
+}
+
 /** One call of client-api as the paired client that `env` names. Throws what the broker refuses with, or `not_running`. */
 export async function callBroker<Name extends Exclude<keyof ClientApi, 'hello'>>(
   env: Environment,
@@ -43,16 +53,14 @@ export async function callBroker<Name extends Exclude<keyof ClientApi, 'hello'>>
   try {
     const target = method === 'GET' ? targetOf(path, argument) : path
     const bearer = open ? undefined : clientToken(env)
-    const keyFile = env['VALETKEY_CLIENT_KEY'] ?? ''
-    const signs = keyFile !== '' && (!open || (argument as { readonly public_key?: string }).public_key !== undefined)
+    const signs = !open || (argument as { readonly public_key?: string }).public_key !== undefined
+    const proof = signs ? await proofFor(env, { method, target, address: nameOf(address) }, bearer) : undefined
     const reply = await connection.ask({
       method,
       target,
       ...(bearer !== undefined && { bearer }),
       ...(options.caller !== undefined && { caller: options.caller }),
-      ...(signs && {
-        proof: (await import('./client-key.ts')).sign(keyFile, { method, target, address: nameOf(address) }, bearer),
-      }),
+      ...(proof !== undefined && { proof }),
       ...(method === 'POST' && { body: argument ?? {} }),
       patience: (options.wait ?? usualWait) * 1000,
       onInformation: (headers) => {

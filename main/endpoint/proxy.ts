@@ -62,13 +62,15 @@ export function createProxy({ asking, calls }: ProxyOptions): ServeProxy {
       ;({ host } = aim)
       const body = await bodyOf(call)
       let answer = await send(call, use, aim, body)
-      if (wantsNonce(answer) && Buffer.isBuffer(body)) {
+      const challenged = use.connection.dpop_key !== undefined && wantsNonce(answer)
+      if (challenged && Buffer.isBuffer(body)) {
         answer.discard()
         answer = await send(call, use, aim, body)
       }
       const { verdict, reply } = await judged(answer, use)
       answer = reply
-      if (verdict === 'expired') {
+      // Of a body that has gone the next call has to bring the nonce; a new token would not.
+      if (verdict === 'expired' && !(challenged && !Buffer.isBuffer(body))) {
         const next = await replaced(use, call.repeatable)
         if (next && call.repeatable && Buffer.isBuffer(body)) {
           answer.discard()

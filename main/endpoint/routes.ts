@@ -115,7 +115,9 @@ export function serveAsking(options: AskingOptions): Handler {
         }
       // Recognised when the whole request is there: who only begins one holds no place that others may need.
       begin = (value) => {
-        if (exchange.recognise())
+        // Nor is anybody served who was somebody when the head came and is nobody by now.
+        if (options.asking.still(client) === null) exchange.refuse(invalidClient)
+        else if (exchange.recognise())
           exchange.attemptAsOneOf(options.calls.of(client.id), () => route.call(value, exchange, client))
       }
     }

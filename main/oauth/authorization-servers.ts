@@ -37,6 +37,7 @@ import { registerClient, type RegisteredClient } from './registration.ts'
 import { revocationUrl, revokeAsDefined, withLiveToken } from './revocation.ts'
 import { revoke } from './revoke.ts'
 import { filledMap, freezeRules, rulesOf } from './rules.ts'
+import { requireSamePlaces, requireSecretParams } from './secret-places.ts'
 import { startSignIn, type SignInStart } from './sign-in.ts'
 import { createTokenFetch, type TokenFetch } from './token-fetch.ts'
 import { startClientCredentials, startDevice, startPassword } from './unattended.ts'
@@ -96,6 +97,7 @@ export function createAuthorizationServers(options: AuthorizationServersOptions)
     const connection = connectionOf(definition, values, plan, found)
     await checkOthers(definition, values, connection)
     if (plan.secret_of) requireSamePlaces(definition, plan.secret_of, connection, metadata)
+    if (plan.params_of) requireSecretParams(definition, plan, plan.params_of, connection, metadata)
     const identityUrl = definition.identity && place(definition.identity.url, values)
     const scope = connection.requested_scope
     const id_token = issuer !== undefined && scope.split(' ').includes('openid')
@@ -338,35 +340,6 @@ function placesOf(definition: ProviderDefinition, values: Values, templates: rea
     const url = place(template, values)
     return url === undefined ? [] : [checkApiBase(url, definition.allow_insecure_http)]
   })
-}
-
-/** Every place a client secret is sent to, as text to compare. */
-function secretPlaces(connection: Pick<Connection, 'token_endpoint' | 'rules'>): string {
-  const { grants = {}, revocation } = rulesOf(connection)
-  const own = Object.values(grants).map(({ endpoint }) => endpoint ?? '')
-  if (revocation && revocation.auth !== 'bearer') own.push(revocation.url)
-  return JSON.stringify([connection.token_endpoint, ...own.toSorted()])
-}
-
-/**
- * A secret that was stored for one place is not sent to another because a parameter or a definition has changed since; the
- * person has to give it again. Throws `invalid_request`.
- */
-function requireSamePlaces(
-  { display_name, id }: ProviderDefinition,
-  before: Pick<Connection, 'token_endpoint' | 'rules'>,
-  now: Connection,
-  { device_authorization_endpoint: device }: ServerMetadata,
-): void {
-  const elsewhere =
-    now.flow === 'device' && device !== undefined && new URL(device).host !== new URL(now.token_endpoint).host
-  if (!elsewhere && secretPlaces(before) === secretPlaces(now)) return
-  const [what, option] = now.client_key ? ['key', '--client-key-file FILE'] : ['secret', '--client-secret-stdin']
-  throw new BrokerError(
-    'invalid_request',
-    `${display_name} is not at the address this account's client ${what} was given for; give it again (${option}).`,
-    { resolve: { command: `valetkey link ${id} ${option}` } },
-  )
 }
 
 /** `undefined`: by the refresh token, if one is given. */

@@ -106,6 +106,8 @@ export function describe(failure: Extract<Failure, { kind: 'answer' }>, secrets:
   const { answer, status } = failure
   switch (answer.kind) {
     case 'error':
+      if (answer.by_status !== undefined)
+        return `The provider refused (status ${String(status)}) and does not say whether what it was sent, the client or its secret is wrong.`
       return `The provider answered ${quoted(answer.error, answer.description, secrets)}`
     case 'unsupported-type':
       return `The provider issued a token of type "${plainText(answer.token_type, 32, secrets)}", and ${

@@ -128,6 +128,15 @@ function textOf(value: unknown): string | undefined {
   return typeof text === 'string' && text !== '' && text.length <= 512 ? text : undefined
 }
 
+/** As the proxy fills them in for every other call. */
+const filledHeaders = (
+  headers: Readonly<Record<string, string>> = {},
+  { client_id }: Pick<Connection, 'client_id'>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, value.replaceAll('${client_id}', () => client_id)]),
+  )
+
 /** From the definition; `url` filled in and checked. `undefined`: it names none. */
 export function identityEndpoint(
   { identity, resource }: ProviderDefinition,
@@ -140,7 +149,7 @@ export function identityEndpoint(
   return {
     url,
     method,
-    headers: resource.headers ?? {},
+    headers: filledHeaders(resource.headers, connection),
     ...(identity.subject !== undefined && { subject: identity.subject }),
     ...(identity.label !== undefined && { label: identity.label }),
     ...(identity.body !== undefined && { body: identity.body }),

@@ -83,17 +83,24 @@ async function refreshOnce(
     }
     const secrets = [...(refresh_token ? [refresh_token] : []), ...secretsOf(connection)]
     const judged = classify(fault.failure, clock.now(), secrets, variant)
-    const outcome: RefreshOutcome =
-      judged.kind === 'final' && isPage(fault.failure) ? { kind: 'transient', detail: judged.detail } : judged
+    const outcome: RefreshOutcome = proves(judged.kind, fault.failure)
+      ? judged
+      : { kind: 'transient', detail: judged.detail }
     const refused =
       fault.failure.kind === 'answer' && fault.failure.answer.kind === 'error' ? fault.failure.answer.error : undefined
     return { outcome, ...(refused !== undefined && { refused }) }
   }
 }
 
-/** A page ends no grant, whoever's page it is (R5): a proxy on the way has statuses too. */
-const isPage = (failure: Failure): boolean =>
-  failure.kind === 'answer' && failure.answer.kind === 'error' && failure.answer.by_status === true
+/**
+ * Whether it may be believed. A status alone ends no grant (R5), and a page's does not even refuse a client, whoever's page
+ * it is: a proxy on the way has statuses too.
+ */
+function proves(kind: RefreshOutcome['kind'], failure: Failure): boolean {
+  const by = failure.kind === 'answer' && failure.answer.kind === 'error' ? failure.answer.by_status : undefined
+  if (kind === 'final') return by === undefined
+  return kind !== 'client-configuration' || by !== 'page'
+}
 
 /** An answer of openid-client as we hold it; `requested` is the scope that an answer without one confirms. */
 export function accessToken(

@@ -30,8 +30,8 @@ export type TokenAnswer =
       readonly error: string
       readonly suberror?: string
       readonly description?: string
-      /** Only the status said so, and a proxy's page has one too. */
-      readonly by_status?: true
+      /** Only the status said so: of a `page`, and a proxy's page has one too, or of an `answer` that a program wrote. */
+      readonly by_status?: 'page' | 'answer'
     }
   /** A token of a type we do not understand, which RFC 6749 section 7.1 forbids to use. */
   | { readonly kind: 'unsupported-type'; readonly token_type: string; readonly wanted?: 'DPoP' }
@@ -63,7 +63,8 @@ export function readTokenAnswer(answer: HttpAnswer, reading: Reading = {}, now =
   const text = answer.body.trim()
   const members = text === '' ? {} : parseMembers(text, answer.headers['content-type'] ?? '')
   const succeeded = answer.status >= 200 && answer.status <= 299
-  const otherwise = succeeded ? undefined : (challengeError(answer) ?? statusError(answer, reading.error))
+  const isPage = members === 'foreign' || members === 'cut'
+  const otherwise = succeeded ? undefined : (challengeError(answer) ?? statusError(answer, isPage, reading.error))
   if (members === 'foreign' || members === 'cut') return otherwise ?? { kind: members }
   const error = errorOf(members, reading.error) ?? otherwise
   if (error) return error
@@ -128,9 +129,9 @@ const mapped = (map: Readonly<Record<string, string>> | undefined, key: string):
   map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined
 
 /** For providers that refuse with a page of HTML: what the status alone says. */
-function statusError(answer: HttpAnswer, reading: TokenError = {}): ErrorAnswer | undefined {
+function statusError(answer: HttpAnswer, isPage: boolean, reading: TokenError = {}): ErrorAnswer | undefined {
   const error = mapped(reading.by_status, String(answer.status))
-  return error === undefined ? undefined : { kind: 'error', error, by_status: true }
+  return error === undefined ? undefined : { kind: 'error', error, by_status: isPage ? 'page' : 'answer' }
 }
 
 /** RFC 6750 section 3: the code in a challenge, for servers that put it nowhere else. */

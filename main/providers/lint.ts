@@ -190,6 +190,8 @@ function* revocationProblems(definition: ProviderDefinition): Generator<string> 
   for (const name of Object.keys(revocation.headers ?? {}))
     if (/^(?:authorization|content-type)$/iu.test(name))
       yield `revocation.headers.${name} is set by the program itself.`
+  if (revocation.auth === 'bearer' && definition.dpop !== undefined)
+    yield 'revocation.auth: bearer sends a token without the proof that dpop asks for; leave revocation to RFC 7009.'
   const handsIn = Object.values(revocation.params ?? {}).some((text) => placesIn(text).includes('token'))
   if (revocation.auth !== 'bearer' && !handsIn) yield 'revocation.params has no ${token}, so nothing would be ended.'
 }

@@ -133,20 +133,31 @@ export class ActivityChain {
 
   /** Lets go of the links at the beginning that have no rows any more; what follows begins with their last seal. */
   dropForgotten(): void {
-    this.#db.exec('DELETE FROM link WHERE last < (SELECT coalesce(min(id), 0) FROM activity)')
+    this.#db.exec(
+      'DELETE FROM link WHERE last < (SELECT coalesce(min(id), (SELECT max(last) FROM link)) FROM activity)',
+    )
   }
 
   /** Chains the rows of a record that was kept without one. */
   adopt(): void {
     for (let after = 0; ;) {
       const rows = this.#rows('activity.id > ? ORDER BY activity.id LIMIT ?', after, ROWS)
-      if (rows.length === 0) return
+      if (rows.length === 0) break
       // A gap from rows that were forgotten ends a group.
       const gap = rows.findIndex(({ id }, place) => id !== (rows[0]?.id ?? 0) + place)
       const group = gap < 0 ? rows : rows.slice(0, gap)
       this.extend(groupOf(group))
       after = group.at(-1)?.id ?? Number.MAX_SAFE_INTEGER
     }
+    // All of it forgotten: how far it had come is where the chain begins.
+    const last = this.#numbered()
+    if (!this.#tail && last > 0)
+      this.#keep({ first: last, last, newest: 0, parts: new Uint8Array(), ...begunWith(BEGINNING) })
+  }
+
+  #keep(link: Link): void {
+    this.#save.run(link.first, link.last, link.newest, link.parts, link.before, link.digest)
+    this.reread()
   }
 
   #after(first: number): readonly Link[] {
@@ -180,7 +191,8 @@ export class ActivityChain {
         if (this.#isThere('id > ? AND id < ?', previous?.last ?? Number.MIN_SAFE_INTEGER, link.first))
           return broken(before, strange)
         const found = this.#rows('activity.id BETWEEN ? AND ? ORDER BY activity.id', link.first, link.last)
-        const isForgotten = found.length === 0 && link.newest < oldest
+        // At the beginning nobody can tell how much was there before; what is kept for the chain's sake has no rows.
+        const isForgotten = found.length === 0 && (previous === undefined || link.newest < oldest)
         const states = isForgotten ? [link] : replay(link, found)
         if (states === undefined) return broken(before, 'rows were changed, added or taken out here')
         for (const state of states) seen.add(note(state))

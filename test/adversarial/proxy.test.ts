@@ -5,6 +5,7 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Secret } from '../../main/broker/secret.ts'
 import { startApi } from '../fakes/api-server.ts'
 import { clientToken, secondToken } from '../unit/endpoint/stand-in-doors.ts'
 import { ask, RawConnection, sendRaw, until } from '../unit/endpoint/wire.ts'
@@ -227,6 +228,7 @@ describe('how a call is made', () => {
 
   it('sends a nonce the API asked for, at once and with the next call', async () => {
     const { paths, api, asking } = await stage()
+    asking.key = { dpop_key: new Secret('a key') }
     api.serve('/v1/bound', ({ headers }, response) => {
       const proven = headers['dpop'] === 'proof over n-1'
       response.writeHead(proven ? 200 : 401, {

@@ -85,6 +85,12 @@ describe('an account whose tokens are bound', () => {
     expect((await daemon.cli(['accounts'])).stdout).toMatch(/\bada\b.*\bconnected\s+use\s/u)
   })
 
+  it('has its API called with a proof, with the nonce that the API demands', async () => {
+    const called = await daemon.cli(['fetch', 'ada', '/me'])
+    expect([called.code, called.stderr]).toEqual([0, ''])
+    expect(JSON.parse(called.stdout)).toMatchObject({ sub: 'ada' })
+  })
+
   it('is renewed with the same key after a restart', async () => {
     const before = provider.asked.length
     expect(await daemon.stop()).toBe(0)

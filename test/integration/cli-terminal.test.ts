@@ -113,6 +113,7 @@ describe('pasting an address', () => {
     const end = new Promise<Answer>((resolve) => {
       finish = resolve
     })
+    broker.routes.set('window/describeProvider', () => ({ value: { variables: [] } }))
     broker.routes.set('window/link', () => ({ value: waiting }))
     broker.routes.set('window/awaitSignIn', () => end)
     broker.routes.set('window/submitRedirect', ({ body }): Answer => {
@@ -137,6 +138,7 @@ describe('pasting an address', () => {
   })
 
   it('is given up with Ctrl-C', async () => {
+    broker.routes.set('window/describeProvider', () => ({ value: { variables: [] } }))
     broker.routes.set('window/link', () => ({ value: waiting }))
     broker.routes.set('window/awaitSignIn', () => new Promise(() => undefined))
     broker.routes.set('window/cancelSignIn', () => ({ value: { ...waiting, state: 'cancelled' } }))

@@ -28,8 +28,8 @@ describe('the authorization code', () => {
     expect(await rig.call(second, 'me')).toMatchObject({ verdict: 'accepted' })
   })
 
-  it('is believed about a refresh token that was used before', async () => {
-    service.settings.league = 9
+  it.each([8, 9] as const)('is believed about a refresh token that was used before, of League %i', async (league) => {
+    service.settings.league = league
     const { material } = await rig.link()
     after(material, await rig.renew(material))
     expect(await rig.renew(material)).toMatchObject({ kind: 'final' })

@@ -36,7 +36,11 @@ export async function runClientSession(
   })
   const { VALETKEY_CLIENT_KEY: _ours, ...rest } = env
   try {
-    return await runToEnd(command, words, { ...rest, VALETKEY_CLIENT_TOKEN: client_token })
+    return await runToEnd(command, words, {
+      ...rest,
+      VALETKEY_CLIENT_TOKEN: client_token,
+      VALETKEY_SESSION: session_id,
+    })
   } finally {
     // It ends by itself as well, should the broker not hear us.
     await callBroker(env, 'endSession', { id: session_id }).catch(() => undefined)

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { proxyHeaders, proxyPath, pendingHeaders } from '../../contract/client-api.ts'
 import { BrokerError } from '../../contract/errors.ts'
-import { openDoor } from '../broker-call.ts'
+import { openDoor, proofFor } from '../broker-call.ts'
 import { nameOf, notRunning } from '../connection.ts'
 import { neutralise, print, printBytes } from '../output.ts'
 import { askingAddress, clientToken } from '../place.ts'
@@ -59,7 +59,9 @@ export async function fetchThrough(
   const address = askingAddress(session.env)
   const connection = await openDoor(address, session.env)
   const host = address.kind === 'tcp' ? address.name : 'localhost'
-  const bearer = ['Authorization', `Bearer ${clientToken(session.env)}`]
+  const token = clientToken(session.env)
+  const proof = await proofFor(session.env, { method, target: path, address: nameOf(address) }, token)
+  const bearer = ['Authorization', `Bearer ${token}`, ...(proof === undefined ? [] : ['Valetkey-Proof', proof])]
   const request = httpRequest({
     createConnection: () => connection.socket,
     ...{ method, path, headers: ['Host', host, ...bearer, ...headers] },

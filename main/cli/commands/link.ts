@@ -41,9 +41,10 @@ const round = 25
 export async function linkAccount(session: Session, provider: string, options: LinkOptions): Promise<void> {
   const secret = options.clientSecretStdin ? await session.input.secret('client secret: ') : undefined
   const key = options.clientKeyFile === undefined ? undefined : readKeyFile(options.clientKeyFile)
+  const secrets = await askSecrets(session, provider, options)
   const person = options.flow === 'password' ? await askPerson(session, provider, options) : undefined
   const started = await session.decide('link', {
-    ...toRequest(provider, options, secret),
+    ...toRequest(provider, options, secret, secrets),
     ...(key !== undefined && { client_key: key }),
     ...person,
   })
@@ -74,6 +75,34 @@ function readKeyFile(file: string): string {
   return text
 }
 
+/**
+ * The provider's parameters that are secrets: asked for, or the next lines of a pipe, and never taken from the arguments,
+ * which every program on the machine can read. Throws `invalid_request`.
+ */
+async function askSecrets(
+  session: Session,
+  provider: string,
+  { param = [], account }: LinkOptions,
+): Promise<Readonly<Record<string, string>>> {
+  const { variables } = await session.decide('describeProvider', { id: provider })
+  const secrets = variables.filter(({ secret }) => secret)
+  const shown = secrets.find(({ name }) => param.some((word) => word.startsWith(`${name}=`)))
+  if (shown)
+    throw new BrokerError(
+      'invalid_request',
+      `${shown.name} is a secret, and arguments can be read by others; leave it out and it is asked for, or read from stdin.`,
+    )
+  const given: Record<string, string> = {}
+  // An account that is signed in to again has its own.
+  for (const { name, title, required } of account === undefined ? secrets : []) {
+    const value = await session.input.next(`${neutralise(title)}${required ? '' : ' (may be empty)'}: `, {
+      secret: true,
+    })
+    if (value) given[name] = value
+  }
+  return given
+}
+
 /** Who signs in, where the provider itself takes email and password. The password is sent once and kept nowhere. */
 async function askPerson(
   session: Session,
@@ -89,8 +118,13 @@ async function askPerson(
 }
 
 /** The words of the command line as a request. Throws `invalid_request` for a `--param` that is not `name=value`. */
-function toRequest(provider: string, options: LinkOptions, secret: string | undefined): LinkRequest {
-  const params = Object.fromEntries(
+function toRequest(
+  provider: string,
+  options: LinkOptions,
+  secret: string | undefined,
+  secrets: Readonly<Record<string, string>>,
+): LinkRequest {
+  const shown = Object.fromEntries(
     (options.param ?? []).map((word) => {
       const equals = word.indexOf('=')
       if (equals < 1)
@@ -98,6 +132,7 @@ function toRequest(provider: string, options: LinkOptions, secret: string | unde
       return [word.slice(0, equals), word.slice(equals + 1)]
     }),
   )
+  const params = { ...shown, ...secrets }
   return {
     provider,
     ...(options.scope !== undefined && { scope: options.scope }),

@@ -54,10 +54,14 @@ export async function runCommand(
   })
 }
 
-/** The client token of a paired program goes on only where the person says that this command is that program. */
+/**
+ * The client token of a paired program goes on only where the person says that this command is that program; a session's
+ * does, because its processes are what it is for.
+ */
 function withoutClientToken(env: NodeJS.ProcessEnv, as: string | undefined): NodeJS.ProcessEnv {
   const { VALETKEY_CLIENT_TOKEN: token, ...rest } = env
-  return { ...rest, ...(as !== undefined && token !== undefined && { VALETKEY_CLIENT_TOKEN: token }) }
+  const goesOn = as !== undefined || (env['VALETKEY_SESSION'] ?? '') !== ''
+  return { ...rest, ...(goesOn && token !== undefined && { VALETKEY_CLIENT_TOKEN: token }) }
 }
 
 /** Where the child finds the broker that we have found. */

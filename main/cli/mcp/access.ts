@@ -4,9 +4,8 @@
  */
 import type { RequestState, Right } from '../../contract/model.ts'
 import type { Resolve } from '../../contract/errors.ts'
-import { openDoor } from '../broker-call.ts'
-import { askingAddress, clientToken, type Environment } from '../place.ts'
-import { readAnswer } from '../reply.ts'
+import { callBroker } from '../broker-call.ts'
+import type { Environment } from '../place.ts'
 
 export interface AccessWish {
   readonly account?: string
@@ -27,26 +26,11 @@ export interface AccessStanding {
   readonly resolve?: Resolve
 }
 
-/** Milliseconds; nobody is waited for. */
-const patience = 30_000
-
 /** Asks. Throws what the broker refuses with. */
 export async function requestAccess(env: Environment, wish: AccessWish): Promise<AccessStanding> {
-  const connection = await openDoor(askingAddress(env), env)
-  try {
-    const reply = await connection.ask({
-      method: 'POST',
-      target: '/v1/requests',
-      bearer: clientToken(env),
-      body: wish,
-      patience,
-    })
-    const { id, ...rest } = readAnswer(reply) as Omit<AccessStanding, 'request_id'> & { readonly id?: string }
-    if (id === undefined) return rest
-    const { code } = rest
-    const resolve = { command: `valetkey approve ${id}`, ...(code !== undefined && { code }) }
-    return { resolve, ...rest, request_id: id }
-  } finally {
-    connection.close()
-  }
+  const { id, ...rest } = await callBroker(env, 'requestAccess', wish)
+  if (id === undefined) return rest
+  const { code } = rest
+  const resolve = { command: `valetkey approve ${id}`, ...(code !== undefined && { code }) }
+  return { resolve, ...rest, request_id: id }
 }

@@ -5,7 +5,7 @@
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
 import { BrokerError } from '../../contract/errors.ts'
-import { openDoor } from '../broker-call.ts'
+import { openDoor, proofFor } from '../broker-call.ts'
 import { nameOf, notRunning } from '../connection.ts'
 import { askingAddress, clientToken, type Environment } from '../place.ts'
 import { parseBody, refusalOf } from '../reply.ts'
@@ -37,9 +37,12 @@ export async function callApi(env: Environment, call: ApiCall): Promise<ApiAnswe
   const { method, body } = call
   const path = `/v1/accounts/${encodeURIComponent(call.account)}/proxy/${proxied(call.place)}`
   const address = askingAddress(env)
+  const token = clientToken(env)
+  const proof = await proofFor(env, { method, target: path, address: nameOf(address) }, token)
   const headers = [
     ...['Host', address.kind === 'tcp' ? address.name : 'localhost'],
-    ...['Authorization', `Bearer ${clientToken(env)}`],
+    ...['Authorization', `Bearer ${token}`],
+    ...(proof === undefined ? [] : ['Valetkey-Proof', proof]),
     // Whether the person is asked is `request_access`’s to say, not every call’s.
     ...['Valetkey-Interaction', 'never'],
     ...Object.entries(checkHeaders(call.headers)).flat(),

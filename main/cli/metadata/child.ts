@@ -48,9 +48,11 @@ export async function runChild(
   }
 }
 
-/** Ours with the variables; where a proxy is set, our own address is excepted, or tokens would pass through it. */
+/** Ours with the variables, and the client token only where it is a session's; where a proxy is set, our own address is excepted, or tokens would pass through it. */
 export function childEnvironment(env: Environment, variables: Variables): Record<string, string | undefined> {
-  const { VALETKEY_CLIENT_TOKEN: _, ...rest } = env
+  const { VALETKEY_CLIENT_TOKEN: token, ...others } = env
+  const inSession = (env['VALETKEY_SESSION'] ?? '') !== '' && token !== undefined
+  const rest = { ...others, ...(inSession && { VALETKEY_CLIENT_TOKEN: token }) }
   const proxied = ['http_proxy', 'https_proxy', 'all_proxy'].some((name) => env[name] ?? env[name.toUpperCase()])
   const excepted = (name: string): string => [env[name], '127.0.0.1'].filter((part) => part).join(',')
   return { ...rest, ...variables, ...(proxied && { no_proxy: excepted('no_proxy'), NO_PROXY: excepted('NO_PROXY') }) }

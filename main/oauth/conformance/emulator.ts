@@ -8,7 +8,7 @@ import type { Operation, ProviderDefinition, TokenError, TokenResponse } from '.
 import { fill, type Values } from '../../providers/template.ts'
 import type { Http, HttpAnswer, HttpRequest } from '../http.ts'
 import { revocationAnswer } from './revocations.ts'
-import { answer, headerOf, looseParams, readParams, setAt, type Params } from './wire.ts'
+import { answer, challengeOf, headerOf, looseParams, readParams, setAt, type Params } from './wire.ts'
 
 export interface EmulatorOptions {
   readonly definition: ProviderDefinition
@@ -54,7 +54,12 @@ export function emulate({ definition, values, client, person, variant, now }: Em
   const authorizations: string[] = []
   const codes = new Map<
     string,
-    { readonly redirect_uri: string; readonly challenge: string | null; readonly nonce: string | null }
+    {
+      readonly redirect_uri: string
+      readonly challenge: string | null
+      readonly nonce: string | null
+      readonly scope: string
+    }
   >()
   const refreshTokens = new Set<string>()
   const accessTokens = new Set<string>()
@@ -73,7 +78,7 @@ export function emulate({ definition, values, client, person, variant, now }: Em
   const tokenAnswer = (request: HttpRequest): HttpAnswer => {
     const [grant, operation] = operationOf(request)
     const params = readParams(request, operation)
-    restore(params, grant, operation)
+    restore(request, params, grant, operation)
     const reading = {
       response: operation.response ?? definition.token_response,
       error: operation.error ?? definition.token_error,
@@ -89,7 +94,8 @@ export function emulate({ definition, values, client, person, variant, now }: Em
     const refresh = granted.refresh ? `rt_${random()}` : undefined
     accessTokens.add(access)
     if (refresh !== undefined) refreshTokens.add(refresh)
-    return tokenBody(reading.response, { access, refresh, scope: params.get('scope'), nonce: granted.nonce })
+    const scope = params.get('scope') ?? granted.scope
+    return tokenBody(reading.response, { access, refresh, scope, nonce: granted.nonce })
   }
 
   const operationOf = (request: HttpRequest): readonly [Grant, Operation] => {
@@ -105,10 +111,12 @@ export function emulate({ definition, values, client, person, variant, now }: Em
     return ['authorization_code', {}]
   }
 
+  const filling = (): Values => ({ ...values, client_id: client.client_id, client_secret: secret ?? '' })
+
   /** The parameters under their standard names, after what was demanded of them has been looked at. */
-  const restore = (params: Params, grant: Grant, operation: Operation): void => {
+  const restore = (request: HttpRequest, params: Params, grant: Grant, operation: Operation): void => {
     for (const [name, template] of Object.entries(operation.params ?? {})) {
-      const expected = fill(template, { ...values, client_id: client.client_id, client_secret: secret ?? '' })
+      const expected = fill(template, filling())
       if (expected !== undefined && params.get(name) !== expected && secret === client.client_secret)
         complaints.push(`${grant}: ${name} is not what the definition says`)
       params.delete(name)
@@ -122,8 +130,8 @@ export function emulate({ definition, values, client, person, variant, now }: Em
     for (const name of operation.omit ?? [])
       if (params.has(name)) complaints.push(`${grant}: ${name} was to be left out`)
     for (const [name, template] of Object.entries(operation.headers ?? {}))
-      if (fill(template, { ...values, client_id: client.client_id, client_secret: secret ?? '' }) === undefined)
-        complaints.push(`${grant}: the field ${name} cannot be filled in`)
+      if (secret === client.client_secret && headerOf(request, name) !== fill(template, filling()))
+        complaints.push(`${grant}: the field ${name} is not what the definition says`)
     const { param = 'scope', delimiter = ' ', send_on_refresh } = definition.scope ?? {}
     const scope = params.get(param)
     if (scope !== undefined) params.set('scope', scope.split(delimiter).join(' '))
@@ -154,7 +162,7 @@ export function emulate({ definition, values, client, person, variant, now }: Em
   const grantProblem = (
     grant: Grant,
     params: Params,
-  ): string | { readonly refresh: boolean; readonly nonce: string | null } => {
+  ): string | { readonly refresh: boolean; readonly nonce: string | null; readonly scope?: string } => {
     const renews = (definition.lifecycle?.renew ?? 'refresh_token') === 'refresh_token'
     switch (grant) {
       case 'authorization_code': {
@@ -163,8 +171,9 @@ export function emulate({ definition, values, client, person, variant, now }: Em
         if (!code) return 'invalid_grant'
         if (params.get('redirect_uri') !== code.redirect_uri && !omits(grants.authorization_code ?? {}, 'redirect_uri'))
           return 'invalid_grant'
-        if (code.challenge !== null && !params.has('code_verifier')) return 'invalid_grant'
-        return { refresh: renews, nonce: code.nonce }
+        if (code.challenge !== null && challengeOf(params.get('code_verifier')) !== code.challenge)
+          return 'invalid_grant'
+        return { refresh: renews, nonce: code.nonce, ...(code.scope !== '' && { scope: code.scope }) }
       }
       case 'refresh_token': {
         const token = params.get('refresh_token') ?? ''
@@ -241,8 +250,9 @@ export function emulate({ definition, values, client, person, variant, now }: Em
       complaints.push('the API was called with a token it never gave out')
       return answer(401, { error: 'invalid_token' })
     }
-    for (const name of Object.keys(definition.resource.headers ?? {}))
-      if (headerOf(request, name) === undefined) complaints.push(`the API was called without the field ${name}`)
+    for (const [name, value] of Object.entries(definition.resource.headers ?? {}))
+      if (headerOf(request, name) !== value.replaceAll('${client_id}', client.client_id))
+        complaints.push(`the API was called with another ${name} than the definition’s`)
     const body: Record<string, unknown> = { sub: 'subject' }
     if (definition.identity?.subject !== undefined) setAt(body, definition.identity.subject, 'subject')
     if (definition.identity?.label !== undefined) setAt(body, definition.identity.label, 'Person')
@@ -291,6 +301,15 @@ export function emulate({ definition, values, client, person, variant, now }: Em
           complaints.push(`authorization: ${name} is not what the definition says`)
       if (own('client_id') !== client.client_id && !omit.includes('client_id'))
         complaints.push('authorization: no client_id')
+      const { param = 'scope', delimiter = ' ', default: usual = [], required = [] } = definition.scope ?? {}
+      const written = own(param) ?? ''
+      const scopes = written === '' ? [] : written.split(delimiter)
+      const isWrong = scopes.some((word) => /[\s,]/u.test(word)) || required.some((word) => !scopes.includes(word))
+      if (!omit.includes(param) && (isWrong || (scopes.length === 0 && usual.length > 0)))
+        complaints.push('authorization: the scope is not written as the definition says')
+      if (!/^[\w-]{43}$/u.test(own('state') ?? '')) complaints.push('authorization: the state is not one to rely on')
+      if (own('response_type') !== (params['response_type'] ?? 'code') && !omit.includes('response_type'))
+        complaints.push('authorization: no response_type=code')
       const challenge = own('code_challenge')
       if ((challenge === null) !== (pkce === 'none'))
         complaints.push('authorization: PKCE is not as the definition says')
@@ -304,7 +323,7 @@ export function emulate({ definition, values, client, person, variant, now }: Em
         return `${redirect_uri}?${back.toString()}`
       }
       const code = random()
-      codes.set(code, { redirect_uri, challenge, nonce: own('nonce') })
+      codes.set(code, { redirect_uri, challenge, nonce: own('nonce'), scope: scopes.join(' ') })
       if (redirect_uri.startsWith('urn:')) return code
       back.set(pickName(names.code, 'code', variant), code)
       return `${redirect_uri}?${back.toString()}`

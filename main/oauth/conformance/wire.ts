@@ -2,6 +2,7 @@
  * Requests as an emulated provider reads them, and answers as it writes them. The rule: written for the emulator alone, so
  * that no slip of what reads the answers is shared by what makes them.
  */
+import { createHash } from 'node:crypto'
 import type { Operation } from '../../providers/provider.ts'
 import type { HttpAnswer, HttpRequest } from '../http.ts'
 
@@ -15,6 +16,10 @@ export const answer = (status: number, body: object): HttpAnswer => ({
 
 export const headerOf = ({ headers }: HttpRequest, name: string): string | undefined =>
   Object.entries(headers).find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1]
+
+/** RFC 7636 section 4.6, S256. */
+export const challengeOf = (verifier: string | undefined): string | null =>
+  verifier === undefined ? null : createHash('sha256').update(verifier).digest('base64url')
 
 /** Puts a value where the pointer says (RFC 6901), making the objects on the way. */
 export function setAt(body: Record<string, unknown>, pointer: string, value: unknown): void {

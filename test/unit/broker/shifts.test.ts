@@ -122,6 +122,28 @@ describe('the end of a shift', () => {
     expect(await labels()).toEqual(['c'])
   })
 
+  it('leaves alone who was linked for the next shift while something of this one is still there', async () => {
+    const unlink = rig.vault.unlink.bind(rig.vault)
+    rig.vault.unlink = (id) =>
+      id === 'b' ? Promise.reject(new StorageFault('The disk is full.', undefined)) : unlink(id)
+    await person.endShift({ profile: 'desk', keep_unlocked: true })
+    await person.setProfile({ account: 'c', profile: 'desk' })
+    await settled()
+    expect(await labels()).toEqual(expect.arrayContaining(['b', 'c']))
+    expect(await token('c')).toBe('answered')
+    expect((await rig.vault.accounts()).find(({ id }) => id === 'b')?.ends_at).toBeLessThanOrEqual(now())
+    rig.vault.unlink = unlink
+    await rig.clock.pass(60_000)
+    expect(await labels()).toEqual(['c'])
+  })
+
+  it('ends a sign-in of the account as well, so that nothing comes back in its place', async () => {
+    const { id } = await person.link({ provider: 'generic-oidc', account: 'a' })
+    await person.unlink({ account: 'a' })
+    await settled()
+    expect((await person.snapshot()).sign_ins.find((one) => one.id === id)?.state).toBe('cancelled')
+  })
+
   it('takes back a token that was on its way', async () => {
     rig.clock.jump(48 * HOUR * 1000)
     const asking = token('a')

@@ -65,6 +65,8 @@ export class StandInAsking implements AskingDoor {
   bases: readonly string[] = []
   tokens: readonly string[] = [accessToken]
   rules: string | undefined
+  /** The key its tokens are bound to, where they are. */
+  key: { readonly dpop_key?: Secret } = {}
   #waits: { readonly what: string; readonly go: () => void }[] = []
 
   /** Lets every call that waits go on, or those for one account. */
@@ -141,7 +143,12 @@ export class StandInAsking implements AskingDoor {
   #useOf(index: number): Use {
     const value = new Secret(this.tokens[Math.min(index, this.tokens.length - 1)] ?? '')
     const access = { value, token_type: 'Bearer', scope: '', obtained_at: 1, expires_at: null }
-    const api = { ...connection, api_base_urls: this.bases, ...(this.rules !== undefined && { rules: this.rules }) }
+    const api = {
+      ...connection,
+      ...this.key,
+      api_base_urls: this.bases,
+      ...(this.rules !== undefined && { rules: this.rules }),
+    }
     return {
       account: accountRecord,
       connection: api,

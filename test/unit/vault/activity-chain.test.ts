@@ -139,6 +139,29 @@ describe('the chain', () => {
     expect(await verdictOf(path)).toMatchObject({ intact: true })
   })
 
+  it('is no worse for keeping rows longer than before', async () => {
+    const path = await written(600, now - 40 * DAY)
+    const activity = open(path)
+    activity.retain(30)
+    for (let turn = 0; turn < 5; turn++) await clock.pass(100)
+    activity.retain(365)
+    const verdicts: ActivityVerdict[] = []
+    const done = activity.verify().then((value) => verdicts.push(value))
+    for (let turn = 0; turn < 10 && verdicts.length === 0; turn++) await clock.pass(0)
+    await done
+    expect(verdicts).toMatchObject([{ intact: true, rows: 0 }])
+  })
+
+  it('is given to a record of which nothing is left', async () => {
+    const path = await written(100)
+    tamper(path, 'DROP TABLE link; DELETE FROM activity; PRAGMA user_version = 2')
+    expect(await verdictOf(path)).toMatchObject({ intact: true, rows: 0 })
+    const activity = open(path)
+    activity.append({ at: now, action: 'lock', outcome: 'ok' })
+    activity.close()
+    expect(await verdictOf(path)).toMatchObject({ intact: true, rows: 1 })
+  })
+
   it('begins anew behind rows that are all forgotten', async () => {
     const path = await written(200, now - 40 * DAY)
     const activity = open(path)
