@@ -25,7 +25,7 @@ export interface PromptSurface {
 export interface Prompts {
   /** The questions that wait now. */
   update(requests: readonly AccessRequest[]): void
-  /** Whether a question has been on a screen long enough to be allowed; `seen` counts it as shown elsewhere since then. */
+  /** Whether a question has been on a screen long enough to be allowed; one whose own window is opening has not. */
   isArmed(request_id: string): boolean
   /** The question's window, if it is the one that is open. */
   readonly current: string | undefined
@@ -38,7 +38,7 @@ export function chooseQuestion(current: string | undefined, requests: readonly A
 }
 
 export function createPrompts(surface: PromptSurface): Prompts {
-  /** When each question that waits was first put to the person, in any window. */
+  /** When each question that waits was first put to the person; none yet for the one whose own window is still opening. */
   const asked = new Map<string, number>()
   const dismissed = new Set<string>()
   let shown: { readonly id: string; readonly window: PromptWindow } | undefined
@@ -53,9 +53,10 @@ export function createPrompts(surface: PromptSurface): Prompts {
     shown?.window.close()
     shown = undefined
     if (next === undefined) return
+    // The second counts from the moment it can be read in its own window, however long that takes to open.
+    asked.delete(next)
     const window = surface.open(
       next,
-      // The second counts from the moment it can be read in its own window.
       () => asked.set(next, surface.now()),
       () => {
         dismissed.add(next)
@@ -72,7 +73,7 @@ export function createPrompts(surface: PromptSurface): Prompts {
       const ids = new Set(requests.map(({ id }) => id))
       for (const id of asked.keys()) if (!ids.has(id)) asked.delete(id)
       for (const id of dismissed) if (!ids.has(id)) dismissed.delete(id)
-      for (const id of ids) if (!asked.has(id)) asked.set(id, surface.now())
+      for (const id of ids) if (!asked.has(id) && id !== shown?.id) asked.set(id, surface.now())
       settle()
     },
     isArmed: (id) => {

@@ -39,6 +39,37 @@ const closePrompt = (): Promise<void> =>
       if (window.webContents.getURL().includes('#/prompt/')) window.close()
   })
 
+interface Early {
+  /** What the two windows were answered when they tried to allow the question. */
+  readonly own: unknown
+  readonly main: unknown
+  /** Whether the button could be pressed. */
+  readonly enabled: unknown
+}
+
+/** Acts in the very moment in which the next question's window is on the screen: from out here it may be a second later. */
+async function actWhenShown(): Promise<() => Promise<Early>> {
+  await app.app.evaluate(({ app: electron, BrowserWindow }) => {
+    electron.once('browser-window-created', (_event, window) => {
+      window.once('show', () => {
+        const id = decodeURIComponent(window.webContents.getURL().split('#/prompt/')[1] ?? '')
+        const approve = `window.valetkey.approve({ id: ${JSON.stringify(id)} })`
+        const other = BrowserWindow.getAllWindows().find((one) => one !== window)
+        const enabled = `[...document.querySelectorAll('button')].some((one) => one.textContent.trim() === 'Pair' && !one.disabled)`
+        const run = (target: typeof window | undefined, code: string): Promise<unknown> =>
+          Promise.resolve(target?.webContents.executeJavaScript(code))
+        const seen = Promise.all([run(window, approve), run(other, approve), run(window, enabled)])
+        ;(globalThis as { early?: Promise<unknown[]> }).early = seen
+      })
+    })
+  })
+  return () =>
+    until(async () => {
+      const seen = await app.app.evaluate(() => (globalThis as { early?: Promise<unknown[]> }).early)
+      return seen && { own: seen[0], main: seen[1], enabled: seen[2] }
+    })
+}
+
 describe('a question', () => {
   it('comes in a window of its own, above the others, without taking the focus', { timeout: 90_000 }, async () => {
     const { answer, page } = await ask('quiet-cli')
@@ -50,12 +81,14 @@ describe('a question', () => {
   })
 
   it('cannot be allowed in its first second, neither by its button nor by its page', { timeout: 90_000 }, async () => {
-    const { answer, page, id } = await ask('quick-cli')
-    // The page is there, and asks at once, as one that was taken over would.
-    expect(await call(page, 'approve', { id })).toMatchObject({ ok: false, error: { error: 'slow_down' } })
-    expect(await call(await app.main(), 'approve', { id })).toMatchObject({ ok: false, error: { error: 'slow_down' } })
+    const early = await actWhenShown()
+    const { answer, page } = await ask('quick-cli')
+    // Its page asks the moment it is on the screen, as one that was taken over would, and so does the main window's.
+    const refused = { ok: false, error: { error: 'slow_down' } }
+    const { enabled, ...answers } = await early()
+    expect(answers).toMatchObject({ own: refused, main: refused })
+    expect(enabled).toBe(false)
     const button = page.getByRole('button', { name: 'Pair', exact: true })
-    expect(await button.isDisabled()).toBe(true)
     await until(async () => ((await button.isEnabled()) ? true : undefined))
     await allow(page, /^Pair$/u)
     expect(await answer).toMatchObject({ client_id: expect.any(String) as string })
